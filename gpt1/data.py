@@ -192,6 +192,7 @@ class Prepared:
     folder: Path  # where it lies
     vocab_size: int  # entries of the vocabulary
     fingerprint: str  # the tokenizer's fingerprint
+    source: str  # what the documents were, as `prepare` was told
     train: TokenStream  # ids to learn from
     valid: TokenStream  # ids to measure on
     identity: str  # SHA-256 of the manifest, which names the checksum of every shard
@@ -212,7 +213,7 @@ def open_prepared(folder: str | Path,  # a folder written by `prepare`
     try:
         text = (folder / "manifest.json").read_text(encoding="utf8")
         manifest = json.loads(text)
-        vocab_size, fingerprint = manifest["vocab_size"], manifest["fingerprint"]
+        vocab_size, fingerprint, source = (manifest[key] for key in ("vocab_size", "fingerprint", "source"))
         splits = {name: (manifest[name]["shards"], manifest[name]["documents"], manifest[name]["bytes"])
                   for name in ("train", "valid")}
     except OSError:
@@ -228,7 +229,7 @@ def open_prepared(folder: str | Path,  # a folder written by `prepare`
                                 "length; prepare the data again")
         streams[name] = TokenStream(shards, count, size)
     identity = hashlib.sha256(text.encode()).hexdigest()
-    return Prepared(folder, vocab_size, fingerprint, streams["train"], streams["valid"], identity)
+    return Prepared(folder, vocab_size, fingerprint, source, streams["train"], streams["valid"], identity)
 
 # %% ../nbs/05_data.ipynb #de0d67f2
 def _scramble(values, key):

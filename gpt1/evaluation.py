@@ -4,11 +4,16 @@
 
 # %% auto #0
 __all__ = ['perplexity', 'evaluation_batch', 'token_losses', 'bits_per_byte', 'Unigram', 'interpolation_weight',
-           'InterpolatedBigram', 'score', 'compare', 'table', 'find_prepared', 'encode_source', 'gpt1_evaluate']
+           'InterpolatedBigram', 'score', 'compare', 'table', 'find_prepared', 'encode_source', 'gpt1_evaluate',
+           'steps_in', 'report', 'gpt1_train']
 
-# %% ../nbs/08_evaluation.ipynb #69666f1f
+# %% ../nbs/08_evaluation.ipynb #8f67de40
+import dataclasses
 import json
 import math
+import shutil
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +23,12 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .bpe import BPETokenizer
-from .corpus import UserError, cost_of, documents, one_line_errors
-from .data import Prepared, TokenStream, open_prepared, texts_of
-from .model import GPT, GPTConfig
-from .training import load_model
+from .corpus import UserError, cost_of, documents, one_line_errors, write_text
+from .data import Batches, Prepared, TokenStream, open_prepared, prepare_source, texts_of
+from .generation import write
+from .model import GPT, PRESETS, GPTConfig, count_parameters, preset
+from .training import (TrainingConfig, checkpoint_folders, choose_device, draw_loss, load_model,
+                           make_optimizer, read_checkpoint, recipe, train, update)
 
 # %% ../nbs/08_evaluation.ipynb #69007b6f
 def perplexity(losses: np.ndarray,  # losses of single tokens, in nats, any shape
@@ -145,7 +152,23 @@ def interpolation_weight(p: np.ndarray,  # (n,) probabilities of held-out tokens
             break
     return weight
 
-# %% ../nbs/08_evaluation.ipynb #b6b8cf9f
+# %% ../nbs/08_evaluation.ipynb #e48b363c
+class _PairCounts:
+    "How often each token followed each other one, as sorted keys a * V + b with counts"
+
+    def __init__(self, ids, vocab_size):
+        keys = ids[:-1] * vocab_size + ids[1:]
+        self.vocab_size, self.firsts = vocab_size, np.bincount(ids[:-1], minlength=vocab_size)
+        self.keys, self.counts = np.unique(keys, return_counts=True)
+
+    def share(self, before, after, otherwise):
+        "n_ab / n_a for arrays of pairs; `otherwise` where nothing ever followed a"
+        keys = before * self.vocab_size + after
+        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        counts = np.where(self.keys[places] == keys, self.counts[places], 0)
+        return np.where(self.firsts[before] > 0, counts / np.maximum(self.firsts[before], 1), otherwise)
+
+# %% ../nbs/08_evaluation.ipynb #c2c46bf9
 class InterpolatedBigram:
     "Each token by the one before, mixed with the unigram model; the weight is learned from held-out training ids"
 
@@ -167,18 +190,14 @@ class InterpolatedBigram:
         return self
 
     def _count(self, ids):
-        "Counts pairs as sorted keys, and how often each token stands first in a pair"
+        "Counts tokens and pairs"
         self.unigram = Unigram(self.vocab_size).fit(ids, limit=len(ids))
-        self.keys, self.counts = np.unique(ids[:-1] * self.vocab_size + ids[1:], return_counts=True)
-        self.firsts = np.bincount(ids[:-1], minlength=self.vocab_size)
+        self.pairs = _PairCounts(ids, self.vocab_size)
 
     def _parts(self, before, after):
         "Probabilities of tokens by the bigram model alone and by the unigram model alone"
-        keys = before * self.vocab_size + after
-        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        counts = np.where(self.keys[places] == keys, self.counts[places], 0)
         q = self.unigram.frequencies[after]
-        return np.where(self.firsts[before] > 0, counts / np.maximum(self.firsts[before], 1), q), q
+        return self.pairs.share(before, after, q), q
 
     def _mixed(self, before, after):
         p, q = self._parts(before, after)
@@ -198,7 +217,7 @@ class InterpolatedBigram:
         ids = _as_ids(ids, self.vocab_size)
         return -np.log(self._mixed(ids[:-1], ids[1:]))
 
-# %% ../nbs/08_evaluation.ipynb #b5151616
+# %% ../nbs/08_evaluation.ipynb #9830471a
 def _row(name, losses, bytes):
     "One line of the comparison"
     return {"model": name, "tokens": len(losses), "loss": float(losses.mean()), "perplexity": perplexity(losses),
@@ -235,7 +254,7 @@ def compare(model: GPT,  # the network
     ids = np.concatenate([[prepared.tokenizer().line_break], stream.read(0, count)])
     return score(model, ids, stream.bytes * count / len(stream), prepared, stride)
 
-# %% ../nbs/08_evaluation.ipynb #306052a4
+# %% ../nbs/08_evaluation.ipynb #f74e6de6
 def table(rows: list[dict],  # as `compare` returns them
           ) -> str:  # plain text, aligned, one line a model
     "The comparison as a table"
@@ -245,7 +264,7 @@ def table(rows: list[dict],  # as `compare` returns them
                      f"{row['bits_per_byte']:16.3f}")
     return "\n".join(lines)
 
-# %% ../nbs/08_evaluation.ipynb #4fa11966
+# %% ../nbs/08_evaluation.ipynb #4d372aaf
 def find_prepared(run: str | Path,  # the folder of a run
                   ) -> Prepared | None:  # its data, or None if they are not there any more
     "The prepared data of a run: `RUN/data`, else the folder that `RUN/run.json` names; raises `UserError` if damaged"
@@ -254,7 +273,8 @@ def find_prepared(run: str | Path,  # the folder of a run
         try:
             folder = Path(json.loads(note.read_text(encoding="utf8"))["data"])
         except (ValueError, KeyError, TypeError):
-            raise UserError(f"{note} is damaged: it should name the folder of the data; name a text with --data") from None
+            raise UserError(f"{note} is damaged: it should name the folder of the data; "
+                            "name a text with --data") from None
     return open_prepared(folder) if (folder / "manifest.json").exists() else None
 
 
@@ -275,7 +295,7 @@ def encode_source(source: str,  # a source of `gpt1.corpus.documents`
         raise UserError(f"{source} holds no text; give a source with some words")
     return np.concatenate(parts), size
 
-# %% ../nbs/08_evaluation.ipynb #257d8848
+# %% ../nbs/08_evaluation.ipynb #abb0c2cd
 @call_parse
 @one_line_errors()
 def gpt1_evaluate(
@@ -302,6 +322,141 @@ def gpt1_evaluate(
         rows = compare(model, prepared, stride, limit)
     else:
         raise UserError(f"the data of {run} are not there any more; name a text to measure on with --data")
-    print(f"{data or 'held-out text of the run'}, window of {model.config.context}, "
-          f"stride {stride or model.config.context}")
+    cut = rows[0]["tokens"] >= limit if data is not None else rows[0]["tokens"] < len(prepared.valid)
+    print(f"{data or 'held-out text of the run'}{', its beginning' if cut else ''}: "
+          f"window {model.config.context}, stride {stride or model.config.context}")
     print(table(rows))
+
+# %% ../nbs/08_evaluation.ipynb #cc26330e
+def steps_in(minutes: float,  # time to train
+             data: Prepared,  # what to train on
+             model_config: GPTConfig,  # sizes of the network
+             config: TrainingConfig,  # settings
+             device: str = "auto",  # where to train
+             ) -> int:  # number of updates, at least 10
+    "How many updates fit into a time, measured on a network that is thrown away; a tenth is left for the rest"
+    if not minutes > 0:
+        raise UserError(f"minutes is {minutes}; it must be greater than zero")
+    model = GPT(model_config).to(choose_device(device)).train()
+    optimizer = make_optimizer(model, config)
+    batches = Batches(data.train, config.batch_size, model_config.context, config.seed)
+    for step in range(3):  # the first ones are slow
+        update(model, optimizer, batches, step, config)[0].item()
+    start = time.perf_counter()
+    for step in range(3, 8):
+        update(model, optimizer, batches, step, config)[0].item()
+    return max(10, int(0.9 * 60 * minutes / ((time.perf_counter() - start) / 5)))
+
+# %% ../nbs/08_evaluation.ipynb #e0573e74
+def _data_of_run(folder, data, preset_name, tokenizer, column):
+    "The prepared data of a run: those it has, those it is given, or new ones made from a source"
+    given = Path(data).expanduser()
+    if (given / "manifest.json").exists():
+        return open_prepared(given)
+    if not (folder / "data" / "manifest.json").exists():
+        prepare_source(data, folder / "data", preset(preset_name).vocab_size, tokenizer, column=column)
+    prepared = open_prepared(folder / "data")
+    if prepared.source != str(data):
+        raise UserError(f"the data in {folder / 'data'} were made from {prepared.source}, not from {data}; "
+                        "choose another folder with --out, or start again with --fresh")
+    prepared.tokenizer()  # checks that vocabulary and shards fit
+    return prepared
+
+
+def _remember(folder, asked):
+    "Keeps what was asked for in `run.json`; raises `UserError` if the folder holds a run asked for differently"
+    path = folder / "run.json"
+    if not path.exists():
+        return write_text(path, json.dumps(asked, indent=1))
+    try:
+        before = json.loads(path.read_text(encoding="utf8"))
+        changed = [f"{name} {before.get(name)} (now {value})" for name, value in asked.items()
+                   if before.get(name) != value]
+    except (ValueError, AttributeError):
+        raise UserError(f"{path} is damaged; start again with --fresh, or choose another folder with --out") from None
+    if changed:
+        raise UserError(f"the run in {folder} was begun with {', '.join(changed)}; give the same to go on, "
+                        "another folder with --out, or start again with --fresh")
+
+
+def _forget(folder):
+    "Removes what a run wrote to its folder, and nothing else; prepared data and vocabulary of the run too"
+    for name in ("checkpoints", "data", "tokenizer"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("run.json", "log.jsonl", "loss.png", "samples.txt", "result.json"):
+        (folder / name).unlink(missing_ok=True)
+
+# %% ../nbs/08_evaluation.ipynb #6ac5c26c
+def report(folder: str | Path,  # the folder of a finished run
+           data: Prepared,  # its data
+           device: str = "auto",  # where to compute
+           limit: int = 20_000,  # tokens of held-out text to compare on
+           ) -> str:  # what to print
+    "Compares a run's network with the baselines, writes three samples, and draws the loss with all three"
+    folder = Path(folder)
+    model, tokenizer = load_model(folder, device)
+    rows = compare(model, data, limit=limit)
+    samples = write(model, tokenizer, "", length=60, samples=3, temperature=0.8, seed=0)
+    draw_loss(folder, {row["model"]: row["loss"] for row in rows[1:]})
+    write_text(folder / "samples.txt", "\n\n".join(samples) + "\n")
+    write_text(folder / "result.json", json.dumps(rows, indent=1))
+    lines = [f"sample {number}: {sample.strip()}" for number, sample in enumerate(samples, 1)]
+    return "\n\n".join([*lines, table(rows)])
+
+# %% ../nbs/08_evaluation.ipynb #47c67f84
+@call_parse
+@one_line_errors()
+def gpt1_train(
+    preset: str = "tiny",  # size and recipe: tiny, small or gpt1
+    data: str = "docstrings",  # docstrings, openwebtext, a file or folder, owner/name on the Hub, or prepared data
+    out: str = None,  # folder of the run (default: runs/PRESET)
+    steps: int = None,  # number of updates (default: the preset's)
+    minutes: float = None,  # train about so long instead; sets the number of updates
+    device: str = "auto",  # auto, cpu, cuda or mps
+    tokenizer: str = None,  # folder of a tokenizer to use instead of learning one
+    column: str = "text",  # column that holds the text
+    seed: int = 0,  # decides initial weights, batches and dropout
+    resume: bool = False,  # insist on going on with a run that is there
+    fresh: bool = False,  # throw away the run in the folder and start again
+):
+    "Train a GPT-1 and write text with it; the same command again goes on where it stopped"
+    config = recipe(preset, seed=seed, **({} if steps is None else {"steps": steps}))
+    where = choose_device(device)
+    if resume and fresh or steps is not None and minutes is not None:
+        pair = "--resume and --fresh" if resume and fresh else "--steps and --minutes"
+        raise UserError(f"{pair} exclude each other; give one of them")
+    if minutes is not None and not minutes > 0:
+        raise UserError(f"minutes is {minutes}; it must be greater than zero")
+    folder = Path(out or f"runs/{preset}")
+    if resume and not checkpoint_folders(folder):
+        raise UserError(f"there is no run to go on with in {folder}; leave --resume out to start one")
+    if fresh:
+        _forget(folder)
+    asked = {"preset": preset, "data": str(data), "steps": steps, "minutes": minutes, "seed": seed,
+             "tokenizer": tokenizer, "column": column}
+    begun = (folder / "run.json").exists()
+    if begun:
+        _remember(folder, asked)
+    prepared = _data_of_run(folder, data, preset, tokenizer, column)
+    model_config = dataclasses.replace(PRESETS[preset], vocab_size=prepared.vocab_size)
+    found = checkpoint_folders(folder)
+    if minutes is not None:
+        chosen = read_checkpoint(found[-1])["training"]["steps"] if found \
+            else steps_in(minutes, prepared, model_config, config, device)
+        config = recipe(preset, seed=seed, steps=chosen)
+    if not begun:
+        _remember(folder, asked)
+    done = read_checkpoint(found[-1])["step"] if found else 0
+    size = count_parameters(model_config)["total"]
+    print(f"{'going on with' if done else 'training'} {preset}: {size:,} parameters, {config.steps:,} updates of "
+          f"{config.batch_size} x {model_config.context} tokens on {where}"
+          f"{f', {done:,} of them done' if done else ''} → {folder}", flush=True)
+    try:
+        train(folder, prepared, model_config, config, device)
+    except KeyboardInterrupt:
+        print(f"\nstopped and saved; the same command goes on from here ({folder})", file=sys.stderr)
+        raise SystemExit(130) from None
+    if done == config.steps:
+        print("this run is finished; --fresh starts it again, --out another one")
+    print("\n" + report(folder, prepared, device))
+    print(f"\n{folder / 'loss.png'} shows the loss; write more with: gpt1_generate --run {folder} \"The function\"")

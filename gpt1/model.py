@@ -59,9 +59,9 @@ class GPTConfig:
         if faults: raise UserError(f"not a configuration of this model: {'; '.join(faults)}")
         return cls(**sizes)
 
-# %% ../nbs/04_model.ipynb #138c245a
+# %% ../nbs/04_model.ipynb #109363bd
 PRESETS = {
-    "tiny": GPTConfig(vocab_size=4096, context=128, layers=4, heads=4, width=128, inner=512,
+    "tiny": GPTConfig(vocab_size=2048, context=128, layers=2, heads=4, width=256, inner=1024,
                       dropout=0.),
     "small": GPTConfig(vocab_size=16384, context=256, layers=6, heads=6, width=384, inner=1536),
     "gpt1": GPTConfig(),

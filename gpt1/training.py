@@ -398,7 +398,8 @@ def train(folder: str | Path,  # the folder of the run
     facts = _facts(data, model_config, config)
     records = read_log(folder, until=step)
     write_text(folder / "log.jsonl", "".join(json.dumps(record) + "\n" for record in records))
-    began = last = time.perf_counter()
+    began, first = time.perf_counter(), step
+    last = began
     tokens = config.batch_size * model_config.context  # an update
     bar = tqdm(total=config.steps, initial=step, desc="training", unit=" updates", disable=None)
     with open(folder / "log.jsonl", "a", encoding="utf8", newline="\n") as log, bar:
@@ -420,6 +421,10 @@ def train(folder: str | Path,  # the folder of the run
                 if step % config.evaluate_every == 0 or step == config.steps:
                     windows = None if step == config.steps else config.evaluate_windows
                     record["valid_loss"] = evaluate_loss(model, data.valid, config.batch_size, windows)
+                    left = (time.perf_counter() - began) / (step - first) * (config.steps - step) / 60
+                    tqdm.write(f"update {step:,} of {config.steps:,}: loss {record['loss']:.3f}, validation "
+                               f"{record['valid_loss']:.3f}, {record['tokens_per_second']:,} tokens/s, "
+                               f"{left:.1f} minutes left")
                 records.append(record)
                 log.write(json.dumps(record) + "\n")
                 log.flush()

@@ -15,27 +15,34 @@ from .corpus import UserError
 # %% ../nbs/02_attention.ipynb #521b1e86
 class CausalSelfAttention(nn.Module):
     "Causal multi-head self-attention; `UserError` unless `heads` divides `width` (paper, 3.1)"
-    def __init__(self,
-        width:int, # numbers per token, $C$
-        heads:int, # heads, $H$; each works on $d = C/H$ numbers
-        dropout:float=0.1, # share of attention weights, and of output entries, dropped in training
+
+    def __init__(
+        self,
+        width: int,  # numbers per token, $C$
+        heads: int,  # heads, $H$; each works on $d = C/H$ numbers
+        dropout: float = 0.1,  # share of weights and of output entries dropped in training
     ):
         super().__init__()
         if width < 1 or heads < 1 or width % heads:
-            raise UserError(f"width {width} cannot be split into {heads} equal heads: "
-                            "choose a positive width that is a multiple of heads")
-        self.heads,self.dropout = heads,dropout
-        self.qkv = nn.Linear(width, 3*width)
+            raise UserError(
+                f"width {width} cannot be split into {heads} equal heads: "
+                "choose a positive width that is a multiple of heads"
+            )
+        self.heads, self.dropout = heads, dropout
+        self.qkv = nn.Linear(width, 3 * width)
         self.projection = nn.Linear(width, width)
 
-    def forward(self,
-        x:torch.Tensor, # one vector per token, (B, T, C)
-    ) -> torch.Tensor: # what each token gathered from itself and the tokens before it, (B, T, C)
+    def forward(
+        self,
+        x: torch.Tensor,  # one vector per token, (B, T, C)
+    ) -> torch.Tensor:  # what each token gathered from itself and the tokens before it, (B, T, C)
         "Let every token look at itself and at those before it"
-        B,T,C = x.shape
-        q,k,v = (y.view(B, T, self.heads, C//self.heads).transpose(1, 2)  # (B, H, T, d)
-                 for y in self.qkv(x).split(C, dim=-1))
-        dropout = self.dropout if self.training else 0.
+        B, T, C = x.shape
+        q, k, v = (
+            y.view(B, T, self.heads, C // self.heads).transpose(1, 2)  # (B, H, T, d)
+            for y in self.qkv(x).split(C, dim=-1)
+        )
+        dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
-        y = y.transpose(1, 2).reshape(B, T, C)                            # heads side by side again
+        y = y.transpose(1, 2).reshape(B, T, C)  # heads side by side again
         return F.dropout(self.projection(y), self.dropout, self.training)

@@ -14,38 +14,43 @@ from .attention import CausalSelfAttention
 
 # %% ../nbs/03_blocks.ipynb #e6a8de70
 def gelu(
-    x:torch.Tensor, # any shape
-) -> torch.Tensor: # the same shape
+    x: torch.Tensor,  # any shape
+) -> torch.Tensor:  # the same shape
     "The activation $x\\,\\Phi(x)$, in the tanh form of the released code (`train.py`, `gelu`)"
     return F.gelu(x, approximate="tanh")
 
 # %% ../nbs/03_blocks.ipynb #ee9e1816
 class MLP(nn.Module):
     "Two linear layers with GELU between, applied to each token by itself (`train.py`, `mlp`)"
-    def __init__(self,
-        width:int, # numbers per token, $C$
-        inner:int, # numbers between the two layers, $4C$ in the paper
-        dropout:float=0.1, # share of output entries dropped in training
+
+    def __init__(
+        self,
+        width: int,  # numbers per token, $C$
+        inner: int,  # numbers between the two layers, $4C$ in the paper
+        dropout: float = 0.1,  # share of output entries dropped in training
     ):
         super().__init__()
         self.expand = nn.Linear(width, inner)
         self.contract = nn.Linear(inner, width)
         self.dropout = dropout
 
-    def forward(self,
-        x:torch.Tensor, # one vector per token, (B, T, C)
-    ) -> torch.Tensor: # (B, T, C)
+    def forward(
+        self,
+        x: torch.Tensor,  # one vector per token, (B, T, C)
+    ) -> torch.Tensor:  # (B, T, C)
         "Transform each token's vector, whatever its neighbours are"
         return F.dropout(self.contract(gelu(self.expand(x))), self.dropout, self.training)
 
 # %% ../nbs/03_blocks.ipynb #bba1315e
 class Block(nn.Module):
     "One layer of GPT-1, normalised after each sum (paper, section 3.1; `train.py`, `block`)"
-    def __init__(self,
-        width:int, # numbers per token, $C$
-        heads:int, # attention heads; must divide `width`, else `UserError`
-        inner:int, # inner width of the MLP
-        dropout:float=0.1, # dropout rate of the attention and of the MLP
+
+    def __init__(
+        self,
+        width: int,  # numbers per token, $C$
+        heads: int,  # attention heads; must divide `width`, else `UserError`
+        inner: int,  # inner width of the MLP
+        dropout: float = 0.1,  # dropout rate of the attention and of the MLP
     ):
         super().__init__()
         self.attention = CausalSelfAttention(width, heads, dropout)
@@ -53,9 +58,10 @@ class Block(nn.Module):
         self.mlp = MLP(width, inner, dropout)
         self.ln_2 = nn.LayerNorm(width, eps=1e-5)
 
-    def forward(self,
-        x:torch.Tensor, # one vector per token, (B, T, C)
-    ) -> torch.Tensor: # (B, T, C)
+    def forward(
+        self,
+        x: torch.Tensor,  # one vector per token, (B, T, C)
+    ) -> torch.Tensor:  # (B, T, C)
         "Mix between tokens, then transform each token"
         n = self.ln_1(x + self.attention(x))
         return self.ln_2(n + self.mlp(n))

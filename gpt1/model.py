@@ -21,13 +21,14 @@ from .corpus import UserError
 @dataclass(frozen=True)
 class GPTConfig:
     "The sizes of a GPT; the defaults are the paper's (section 4.1). A bad size raises `UserError`"
-    vocab_size:int=40478 # different tokens, $V$
-    context:int=512 # longest sequence, in tokens
-    layers:int=12 # blocks
-    heads:int=12 # attention heads in a block; must divide `width`
-    width:int=768 # numbers per token, $C$
-    inner:int=3072 # inner width of the MLPs
-    dropout:float=0.1 # every dropout rate; at least 0 and below 1
+
+    vocab_size: int = 40478  # different tokens, $V$
+    context: int = 512  # longest sequence, in tokens
+    layers: int = 12  # blocks
+    heads: int = 12  # attention heads in a block; must divide `width`
+    width: int = 768  # numbers per token, $C$
+    inner: int = 3072  # inner width of the MLPs
+    dropout: float = 0.1  # every dropout rate; at least 0 and below 1
 
     def __post_init__(self):
         for field in dataclasses.fields(self)[:-1]:
@@ -35,42 +36,52 @@ class GPTConfig:
             if type(size) is not int or size < 1:
                 raise UserError(f"{field.name} must be a positive whole number, not {size!r}")
         if self.width % self.heads:
-            raise UserError(f"width {self.width} cannot be split into {self.heads} equal heads: "
-                            "choose a width that is a multiple of heads")
+            raise UserError(
+                f"width {self.width} cannot be split into {self.heads} equal heads: "
+                "choose a width that is a multiple of heads"
+            )
         if type(self.dropout) not in (int, float) or not 0 <= self.dropout < 1:
-            raise UserError("dropout must be a number of at least 0 and below 1, "
-                            f"not {self.dropout!r}")
+            raise UserError(
+                f"dropout must be a number of at least 0 and below 1, not {self.dropout!r}"
+            )
 
-    def to_dict(self) -> dict: # ready for JSON
+    def to_dict(self) -> dict:  # ready for JSON
         "The sizes by name"
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls,
-        sizes:dict, # every field of `GPTConfig` and no other, as `to_dict` returns them
+    def from_dict(
+        cls,
+        sizes: dict,  # every field of `GPTConfig` and no other, as `to_dict` returns them
     ) -> "GPTConfig":
         "Rebuild a configuration; unknown and missing names raise `UserError`"
         if not isinstance(sizes, dict):
             raise UserError(f"a configuration must be a dictionary, not {type(sizes).__name__}")
         known = {field.name for field in dataclasses.fields(cls)}
-        unknown,missing = sorted(map(str, set(sizes) - known)),sorted(known - set(sizes))
-        faults = [f"{what} {', '.join(names)}"
-                  for what,names in (("unknown", unknown), ("missing", missing)) if names]
-        if faults: raise UserError(f"not a configuration of this model: {'; '.join(faults)}")
+        unknown, missing = sorted(map(str, set(sizes) - known)), sorted(known - set(sizes))
+        faults = [
+            f"{what} {', '.join(names)}"
+            for what, names in (("unknown", unknown), ("missing", missing))
+            if names
+        ]
+        if faults:
+            raise UserError(f"not a configuration of this model: {'; '.join(faults)}")
         return cls(**sizes)
 
 # %% ../nbs/04_model.ipynb #109363bd
 PRESETS = {
-    "tiny": GPTConfig(vocab_size=2048, context=128, layers=2, heads=4, width=256, inner=1024,
-                      dropout=0.),
+    "tiny": GPTConfig(
+        vocab_size=2048, context=128, layers=2, heads=4, width=256, inner=1024, dropout=0.0
+    ),
     "small": GPTConfig(vocab_size=16384, context=256, layers=6, heads=6, width=384, inner=1536),
     "gpt1": GPTConfig(),
 }
 
+
 def preset(
-    name:str, # a name in `PRESETS`
-    **changes, # fields of `GPTConfig` to change
-) -> GPTConfig: # the sizes
+    name: str,  # a name in `PRESETS`
+    **changes,  # fields of `GPTConfig` to change
+) -> GPTConfig:  # the sizes
     "A named configuration, with changes; an unknown name or field raises `UserError`"
     if name not in PRESETS:
         near = difflib.get_close_matches(str(name), PRESETS, n=1)
@@ -80,90 +91,111 @@ def preset(
 
 # %% ../nbs/04_model.ipynb #f32fe7ff
 def _initialise(
-    module:nn.Module, # one part of a network
+    module: nn.Module,  # one part of a network
 ):
     "Draw its weights from N(0, 0.02) and set its bias to 0; a layer norm starts at 1 and 0 anyway"
-    if isinstance(module, (nn.Linear, nn.Embedding)): nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear): nn.init.zeros_(module.bias)
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
 
 # %% ../nbs/04_model.ipynb #af1b5aef
 def _check_ids(
-    ids:torch.Tensor, # token ids, should be (B, T)
-    context:int, # longest sequence, in tokens
+    ids: torch.Tensor,  # token ids, should be (B, T)
+    context: int,  # longest sequence, in tokens
 ):
     "Raise `UserError` if `ids` has not two dimensions or is too long"
     if ids.dim() != 2:
-        raise UserError(f"ids must have the shape (B, T), not {tuple(ids.shape)}: "
-                        "give a single sequence as ids[None]")
+        raise UserError(
+            f"ids must have the shape (B, T), not {tuple(ids.shape)}: "
+            "give a single sequence as ids[None]"
+        )
     if ids.shape[1] > context:
-        raise UserError(f"a sequence of {ids.shape[1]} tokens does not fit the context of "
-                        f"{context}: give at most {context} tokens")
+        raise UserError(
+            f"a sequence of {ids.shape[1]} tokens does not fit the context of "
+            f"{context}: give at most {context} tokens"
+        )
 
 # %% ../nbs/04_model.ipynb #4ae50e80
 class GPT(nn.Module):
     "The GPT-1 network (paper, sections 3.1 and 4.1; `train.py`, `model`)"
-    def __init__(self,
-        config:GPTConfig, # the sizes
+
+    def __init__(
+        self,
+        config: GPTConfig,  # the sizes
     ):
         super().__init__()
         self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.width)
         self.position_embedding = nn.Embedding(config.context, config.width)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.inner, config.dropout)
-                                    for _ in range(config.layers))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, config.inner, config.dropout)
+            for _ in range(config.layers)
+        )
         self.apply(_initialise)
 
-    def tables(self) -> tuple[torch.Tensor, torch.Tensor]: # tokens (V, C), positions (context, C)
+    def tables(self) -> tuple[torch.Tensor, torch.Tensor]:  # tokens (V, C), positions (context, C)
         "The embedding matrices; in training, with entries dropped"
-        tables = self.token_embedding.weight,self.position_embedding.weight
-        if not self.training or not self.config.dropout: return tables
+        tables = self.token_embedding.weight, self.position_embedding.weight
+        if not self.training or not self.config.dropout:
+            return tables
         return tuple(F.dropout(table, self.config.dropout) for table in tables)
 
-    def hidden_states(self,
-        ids:torch.Tensor, # token ids, (B, T) int64
-        tables:tuple|None=None, # a result of `tables` to use again; if None, `tables` is called
-    ) -> torch.Tensor: # the last block's output, (B, T, C)
+    def hidden_states(
+        self,
+        ids: torch.Tensor,  # token ids, (B, T) int64
+        tables: tuple
+        | None = None,  # a result of `tables` to use again; if None, `tables` is called
+    ) -> torch.Tensor:  # the last block's output, (B, T, C)
         "One vector per token; `UserError` if `ids` does not have the shape (B, T) or is too long"
         _check_ids(ids, self.config.context)
-        tokens,positions = tables or self.tables()
-        x = F.embedding(ids, tokens) + positions[:ids.shape[1]]        # (B, T, C)
-        for block in self.blocks: x = block(x)
+        tokens, positions = tables or self.tables()
+        x = F.embedding(ids, tokens) + positions[: ids.shape[1]]  # (B, T, C)
+        for block in self.blocks:
+            x = block(x)
         return x
 
-    def forward(self,
-        ids:torch.Tensor, # token ids, (B, T) int64
-        targets:torch.Tensor|None=None, # the true next tokens, (B, T) int64; -100 to leave one out
-    ) -> torch.Tensor: # logits (B, T, V); with targets the mean cross-entropy, in nats
+    def forward(
+        self,
+        ids: torch.Tensor,  # token ids, (B, T) int64
+        targets: torch.Tensor
+        | None = None,  # the true next tokens, (B, T) int64; -100 to leave one out
+    ) -> torch.Tensor:  # logits (B, T, V); with targets the mean cross-entropy, in nats
         "Score every token as the next one, or return the loss; `UserError` if shapes do not fit"
         if targets is not None and targets.shape != ids.shape:
-            raise UserError(f"targets must have the shape of ids, {tuple(ids.shape)}, "
-                            f"not {tuple(targets.shape)}")
+            raise UserError(
+                f"targets must have the shape of ids, {tuple(ids.shape)}, "
+                f"not {tuple(targets.shape)}"
+            )
         tables = self.tables()
         logits = F.linear(self.hidden_states(ids, tables), tables[0])  # (B, T, V)
-        if targets is None: return logits
+        if targets is None:
+            return logits
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
 
 # %% ../nbs/04_model.ipynb #d27b08b5
 def count_parameters(
-    config:GPTConfig, # the sizes
-) -> dict[str, int]: # numbers of parameters by part, and their sum as "total"
+    config: GPTConfig,  # the sizes
+) -> dict[str, int]:  # numbers of parameters by part, and their sum as "total"
     "Count the parameters without building the network"
-    V,C,inner = config.vocab_size,config.width,config.inner
-    parts = {"token_embedding": V*C,
-             "position_embedding": config.context*C,
-             "attention": config.layers*((C*3*C + 3*C) + (C*C + C)),
-             "mlp": config.layers*((C*inner + inner) + (inner*C + C)),
-             "layer_norm": config.layers*2*(C + C)}
+    V, C, inner = config.vocab_size, config.width, config.inner
+    parts = {
+        "token_embedding": V * C,
+        "position_embedding": config.context * C,
+        "attention": config.layers * ((C * 3 * C + 3 * C) + (C * C + C)),
+        "mlp": config.layers * ((C * inner + inner) + (inner * C + C)),
+        "layer_norm": config.layers * 2 * (C + C),
+    }
     return {**parts, "total": sum(parts.values())}
 
 # %% ../nbs/04_model.ipynb #1d3ddfb4
 def flops_per_token(
-    config:GPTConfig, # the sizes
-    context:int|None=None, # length T of the sequences, in tokens; `config.context` if None
-    training:bool=True, # count forward and backward pass, or only the forward pass
-) -> int: # floating-point operations for one token
+    config: GPTConfig,  # the sizes
+    context: int | None = None,  # length T of the sequences, in tokens; `config.context` if None
+    training: bool = True,  # count forward and backward pass, or only the forward pass
+) -> int:  # floating-point operations for one token
     "Operations of the matrix products, two for each multiply-add, masked scores included"
-    C,T = config.width,config.context if context is None else context
-    matrices = config.layers*(4*C*C + 2*C*config.inner) + config.vocab_size*C
-    scores = config.layers*2*T*C
-    return 2*(matrices + scores)*(3 if training else 1)
+    C, T = config.width, config.context if context is None else context
+    matrices = config.layers * (4 * C * C + 2 * C * config.inner) + config.vocab_size * C
+    scores = config.layers * 2 * T * C
+    return 2 * (matrices + scores) * (3 if training else 1)

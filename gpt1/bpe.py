@@ -203,8 +203,7 @@ class BPETokenizer:
         missing += [piece for piece in (UNKNOWN, LINE_BREAK) if piece not in vocabulary]
         if missing:
             raise UserError(
-                f"the vocabulary lacks {missing[0]!r} and {len(missing) - 1} more pieces that "
-                "the merges "
+                f"the vocabulary lacks {missing[0]!r}, one of {len(missing)} pieces that the merges "
                 "need; take both from the same tokenizer"
             )
         self._ids_of_chunk = lru_cache(maxsize=1 << 18)(self._encode_chunk)

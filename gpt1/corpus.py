@@ -19,7 +19,6 @@ import os
 import re
 import sys
 import sysconfig
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -308,7 +307,10 @@ def _recipe():
             paragraphs,
             without_markup,
             is_prose,
+            prose_in,
+            distributions_to_read,
             python_files,
+            _prose_of_file,
             read_docstrings,
         )
     ]
@@ -355,7 +357,7 @@ def _decoded_lines(path):
 
 def _text_documents(paths, boundary):
     "Rows of `text` from text files, cut as `boundary` says"
-    whole = boundary == "file" or boundary == "auto" and len(paths) > 1
+    whole = boundary == "file"
     for path in paths:
         lines = []
         for line in _decoded_lines(path):
@@ -476,6 +478,8 @@ def documents(
         kind, files = find_files(path)
         if kind != "text":
             return _load(kind, column, streaming, data_files=[str(file) for file in files])
+        if boundary == "auto":
+            boundary = "file" if path.is_dir() else "blank"
         if streaming:
             return datasets.IterableDataset.from_generator(
                 _text_documents, gen_kwargs={"paths": files, "boundary": boundary}

@@ -182,15 +182,17 @@ def prepare(
     for text in tqdm(texts, desc="tokenising", unit=" documents", disable=None):
         if text and not text.isspace():
             splits["valid" if is_validation(text, valid_fraction) else "train"].add(text)
-    for name, split in splits.items():
+    for split in splits.values():
         split.flush()
-        if not split.documents:
-            total = sum(split.documents for split in splits.values())
-            raise UserError(
-                f"no document fell to the {name} split ({total} in all, {valid_fraction:.0%} for "
-                "validation); "
-                "give more documents or change valid_fraction"
-            )
+    empty = [name for name, split in splits.items() if not split.documents]
+    if empty:
+        total = sum(split.documents for split in splits.values())
+        for path in [*folder.glob("*.ids"), *folder.glob("tokenizer/*")]:
+            path.unlink()  # half a corpus is of no use
+        raise UserError(
+            f"no document fell to the {empty[0]} split ({total} in all, {valid_fraction:.0%} for "
+            "validation); give more documents or, with gpt1_prepare, another --valid_fraction"
+        )
     manifest = {
         "format": _VERSION,
         "source": str(source),
@@ -279,6 +281,8 @@ def open_prepared(
             name: (manifest[name]["shards"], manifest[name]["documents"], manifest[name]["bytes"])
             for name in ("train", "valid")
         }
+        if not all(entries for entries, _, _ in splits.values()):
+            raise ValueError("a split without shards")
     except OSError:
         raise UserError(
             f"{folder} holds no prepared data (no manifest.json); run gpt1_prepare, to its end"
@@ -410,6 +414,8 @@ def prepare_source(
         raise UserError(
             f"{folder} already holds prepared data; choose another folder, or delete it first"
         )
+    if not 0 < valid_fraction < 1:
+        raise UserError(f"valid_fraction is {valid_fraction}; it must lie between 0 and 1")
     if cost_of(source):
         print(cost_of(source))
     if tokenizer is not None:
@@ -419,6 +425,8 @@ def prepare_source(
     if tokenizer is None:
         print(f"learning a vocabulary of {vocab_size:,} …", flush=True)
         tokenizer = BPETokenizer.train(itertools.islice(texts_of(data), learn_from), vocab_size)
+        if tokenizer.vocab_size < vocab_size:
+            print(f"the text has pairs for no more than {tokenizer.vocab_size:,} entries")
     manifest = prepare(texts_of(data), tokenizer, folder, valid_fraction, source=source)
     train, valid = manifest["train"], manifest["valid"]
     print(

@@ -11,6 +11,8 @@ __all__ = ['perplexity', 'evaluation_batch', 'token_losses', 'bits_per_byte', 'U
 import dataclasses
 import json
 import math
+import os
+import shlex
 import shutil
 import sys
 import time
@@ -341,11 +343,12 @@ def find_prepared(
 def encode_source(
     source: str,  # a source of `gpt1.corpus.documents`
     tokenizer: BPETokenizer,  # the network's tokenizer
-    limit: int | None = None,  # stop after the document that makes so many ids full
+    limit: int | None = None,  # at most so many ids; None for all
+    column: str = "text",  # the column that holds the text
 ) -> tuple[np.ndarray, int]:  # ids, with a line break before and after each document; bytes
     "Encodes documents until there are enough ids; raises `UserError` if there is no text"
     parts, total, size = [[tokenizer.line_break]], 0, 0
-    for text in texts_of(documents(source, streaming=limit is not None)):
+    for text in texts_of(documents(source, column, streaming=limit is not None)):
         if text and not text.isspace():
             parts.append([*tokenizer.encode(text), tokenizer.line_break])
             total += len(parts[-1])
@@ -354,7 +357,10 @@ def encode_source(
             break
     if not total:
         raise UserError(f"{source} holds no text; give a source with some words")
-    return np.concatenate(parts), size
+    ids = np.concatenate(parts)
+    if limit is not None and total > limit:  # the bytes are cut in proportion
+        ids, size = ids[: limit + 1], size * limit / total
+    return ids, size
 
 # %% ../nbs/08_evaluation.ipynb #abb0c2cd
 @call_parse
@@ -364,6 +370,7 @@ def gpt1_evaluate(
     data: str = None,  # any source of documents (default: the run's held-out text)
     stride: int = None,  # how far the window moves, 1 to the context; the context if not given
     limit: int = 1_000_000,  # ids to measure on at most
+    column: str = "text",  # column that holds the text of --data
     device: str = "auto",  # auto, cpu, cuda or mps
 ):
     "Measure a trained network: loss, perplexity and bits per byte, beside bigram and unigram"
@@ -380,7 +387,7 @@ def gpt1_evaluate(
     if data is not None:
         if cost_of(data):
             print(cost_of(data))
-        ids, size = encode_source(data, tokenizer, limit)
+        ids, size = encode_source(data, tokenizer, limit, column)
         rows = score(model, ids, size, prepared, stride)
     elif prepared is not None:
         rows = compare(model, prepared, stride, limit)
@@ -419,15 +426,13 @@ def steps_in(
     return max(10, int(0.9 * 60 * minutes / ((time.perf_counter() - start) / 5)))
 
 # %% ../nbs/08_evaluation.ipynb #e0573e74
-def _data_of_run(folder, data, preset_name, tokenizer, column):
+def _data_of_run(folder, data, preset_name, tokenizer, **how):
     "The prepared data of a run: those it has, those it is given, or new ones made from a source"
     given = Path(data).expanduser()
     if (given / "manifest.json").exists():
         return open_prepared(given)
     if not (folder / "data" / "manifest.json").exists():
-        prepare_source(
-            data, folder / "data", preset(preset_name).vocab_size, tokenizer, column=column
-        )
+        prepare_source(data, folder / "data", preset(preset_name).vocab_size, tokenizer, **how)
     prepared = open_prepared(folder / "data")
     if prepared.source != str(data):
         raise UserError(
@@ -440,13 +445,13 @@ def _data_of_run(folder, data, preset_name, tokenizer, column):
 
 def _remember(folder, asked):
     "Keeps what was asked for in `run.json`; `UserError` if the run there was asked for differently"
-    path = folder / "run.json"
+    path, shown = folder / "run.json", lambda value: "by default" if value is None else value
     if not path.exists():
         return write_text(path, json.dumps(asked, indent=1))
     try:
         before = json.loads(path.read_text(encoding="utf8"))
         changed = [
-            f"{name} {before.get(name)} (now {value})"
+            f"{name} {shown(before.get(name))} (now {shown(value)})"
             for name, value in asked.items()
             if before.get(name) != value
         ]
@@ -463,10 +468,35 @@ def _remember(folder, asked):
 
 def _forget(folder):
     "Removes what a run wrote to its folder, its data and vocabulary too, and nothing else"
-    for name in ("checkpoints", "data", "tokenizer"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("run.json", "log.jsonl", "loss.png", "samples.txt", "result.json"):
-        (folder / name).unlink(missing_ok=True)
+    files = "run.json log.jsonl loss.png samples.txt result.json tokenizer/*.* data/manifest.json"
+    for pattern in ["checkpoints/*/*", "data/*.ids", "data/tokenizer/*.*", *files.split()]:
+        for path in folder.glob(pattern):
+            path.unlink()
+    for pattern in ("checkpoints/*", "checkpoints", "data/tokenizer", "data", "tokenizer"):
+        for path in folder.glob(pattern):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+
+def _start_afresh(folder, data, preset_name, tokenizer, **how):
+    "Makes the data of the new run, and only then forgets the old one, so that a mistake loses nothing"
+    for given in filter(None, (data, tokenizer)):
+        if folder.resolve() in Path(given).resolve().parents:
+            raise UserError(
+                f"{given} lies in {folder}, which --fresh would clear; move it elsewhere first"
+            )
+    if not (folder / "run.json").exists():
+        return
+    new = folder / "new"
+    try:
+        _data_of_run(new, data, preset_name, tokenizer, **how)
+        _forget(folder)
+        if (new / "data").exists():
+            os.replace(new / "data", folder / "data")
+    except OSError as error:
+        raise UserError(f"cannot clear {folder}: {error}; choose another --out") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 # %% ../nbs/08_evaluation.ipynb #6ac5c26c
 def report(
@@ -487,6 +517,19 @@ def report(
     return "\n\n".join([*lines, table(rows)])
 
 # %% ../nbs/08_evaluation.ipynb #47c67f84
+def _check_arguments(folder, steps, minutes, resume, fresh):
+    "Raises `UserError` for arguments of `gpt1_train` that can't be or don't go together"
+    if resume and fresh or steps is not None and minutes is not None:
+        pair = "--resume and --fresh" if resume and fresh else "--steps and --minutes"
+        raise UserError(f"{pair} exclude each other; give one of them")
+    if minutes is not None and not minutes > 0:
+        raise UserError(f"minutes is {minutes}; it must be greater than zero")
+    if resume and not checkpoint_folders(folder):
+        raise UserError(
+            f"there is no run to go on with in {folder}; leave --resume out to start one"
+        )
+
+
 @call_parse
 @one_line_errors()
 def gpt1_train(
@@ -498,69 +541,52 @@ def gpt1_train(
     device: str = "auto",  # auto, cpu, cuda or mps
     tokenizer: str = None,  # folder of a tokenizer to use instead of learning one
     column: str = "text",  # column that holds the text
+    streaming: bool = False,  # read while tokenising instead of downloading first
     seed: int = 0,  # decides initial weights, batches and dropout
     resume: bool = False,  # insist on going on with a run that is there
     fresh: bool = False,  # throw away the run in the folder and start again
 ):
     "Train a GPT-1 and write text with it; the same command again goes on where it stopped"
     config = recipe(preset, seed=seed, **({} if steps is None else {"steps": steps}))
-    where = choose_device(device)
-    if resume and fresh or steps is not None and minutes is not None:
-        pair = "--resume and --fresh" if resume and fresh else "--steps and --minutes"
-        raise UserError(f"{pair} exclude each other; give one of them")
-    if minutes is not None and not minutes > 0:
-        raise UserError(f"minutes is {minutes}; it must be greater than zero")
-    folder = Path(out or f"runs/{preset}")
-    if resume and not checkpoint_folders(folder):
-        raise UserError(
-            f"there is no run to go on with in {folder}; leave --resume out to start one"
-        )
+    where, folder = choose_device(device), Path(out or f"runs/{preset}")
+    _check_arguments(folder, steps, minutes, resume, fresh)
+    source = dict(data=data, preset_name=preset, tokenizer=tokenizer, column=column)
     if fresh:
-        _forget(folder)
+        _start_afresh(folder, **source, streaming=streaming)
+    is_prepared = (Path(data).expanduser() / "manifest.json").exists()
     asked = {
         "preset": preset,
-        "data": str(data),
-        "steps": steps,
-        "minutes": minutes,
-        "seed": seed,
-        "tokenizer": tokenizer,
-        "column": column,
+        "data": str(Path(data).expanduser().resolve() if is_prepared else data),
+        **{"steps": steps, "minutes": minutes, "seed": seed},
+        **{"tokenizer": tokenizer, "column": column},
     }
     begun = (folder / "run.json").exists()
     if begun:
         _remember(folder, asked)
-    prepared = _data_of_run(folder, data, preset, tokenizer, column)
+    prepared = _data_of_run(folder, **source, streaming=streaming)
     model_config = dataclasses.replace(PRESETS[preset], vocab_size=prepared.vocab_size)
     found = checkpoint_folders(folder)
+    facts = read_checkpoint(found[-1]) if found else {"step": 0}
     if minutes is not None:
-        chosen = (
-            read_checkpoint(found[-1])["training"]["steps"]
-            if found
-            else steps_in(minutes, prepared, model_config, config, device)
-        )
+        chosen = facts["training"]["steps"] if found else None
+        chosen = chosen or steps_in(minutes, prepared, model_config, config, device)
         config = recipe(preset, seed=seed, steps=chosen)
     if not begun:
         _remember(folder, asked)
-    done = read_checkpoint(found[-1])["step"] if found else 0
-    size = count_parameters(model_config)["total"]
+    done, size = facts["step"], count_parameters(model_config)["total"]
     print(
         f"{'going on with' if done else 'training'} {preset}: {size:,} parameters, "
-        f"{config.steps:,} updates of "
-        f"{config.batch_size} x {model_config.context} tokens on {where}"
-        f"{f', {done:,} of them done' if done else ''} → {folder}",
+        f"{config.steps:,} updates of {config.batch_size} x {model_config.context} tokens "
+        f"on {where}{f', {done:,} of them done' if done else ''} → {folder}",
         flush=True,
     )
     try:
         train(folder, prepared, model_config, config, device)
     except KeyboardInterrupt:
-        print(
-            f"\nstopped and saved; the same command goes on from here ({folder})", file=sys.stderr
-        )
+        print(f"\nstopped and saved in {folder}; the same command goes on", file=sys.stderr)
         raise SystemExit(130) from None
     if done == config.steps:
         print("this run is finished; --fresh starts it again, --out another one")
     print("\n" + report(folder, prepared, device))
-    print(
-        f"\n{folder / 'loss.png'} shows the loss; write more with: gpt1_generate --run {folder} "
-        '"The function"'
-    )
+    more = f'gpt1_generate --run {shlex.quote(str(folder))} "The function"'
+    print(f"\n{folder / 'loss.png'} shows the loss; write more with: {more}")

@@ -14,9 +14,10 @@ import json
 import math
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,8 @@ from tqdm import tqdm
 
 from .bpe import BPETokenizer
 from .corpus import UserError, write_atomically, write_text
-from .data import Batches, Prepared, TokenStream, open_prepared, prepare
-from .model import GPT, GPTConfig, preset
+from .data import Batches, Prepared, TokenStream
+from .model import GPT, GPTConfig
 
 # %% ../nbs/06_training.ipynb #cc87cfcb
 class Adam(torch.optim.Optimizer):
@@ -192,6 +193,8 @@ class TrainingConfig:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be greater than zero")
+        if self.seed >= 2**63:
+            raise UserError(f"seed is {self.seed}; it must be smaller than 2**63")
         for name in ("warmup", "weight_decay", "seed"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must not be negative")
@@ -479,6 +482,21 @@ def start_or_resume(
     return model, optimizer, facts["step"]
 
 # %% ../nbs/06_training.ipynb #c6d030df
+@contextmanager
+def _interrupts_as_flag():
+    "A list that is empty until Ctrl-C is pressed; outside the main thread, Ctrl-C is left alone"
+    pressed = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    except ValueError:
+        before = None
+    try:
+        yield pressed
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
 def train(
     folder: str | Path,  # the folder of the run
     data: Prepared,  # ids to learn from and to measure on
@@ -498,56 +516,55 @@ def train(
     last = began
     tokens = config.batch_size * model_config.context  # an update
     bar = tqdm(total=config.steps, initial=step, desc="training", unit=" updates", disable=None)
-    with open(folder / "log.jsonl", "a", encoding="utf8", newline="\n") as log, bar:
-        try:
-            while step < config.steps:
-                loss, norm = update(model, optimizer, batches, step, config)
-                step += 1
-                bar.update()
-                if step % log_every and step % config.evaluate_every and step != config.steps:
-                    continue
-                now = time.perf_counter()
-                record = {
-                    "step": step,
-                    "loss": loss.item(),
-                    "gradient": norm.item(),
-                    "learning_rate": optimizer.param_groups[0]["lr"],
-                    "tokens_per_second": round(
-                        tokens * (step - (records[-1]["step"] if records else 0)) / (now - last)
-                    ),
-                }
-                if not math.isfinite(record["loss"]):
-                    raise UserError(
-                        f"the loss is {record['loss']} at update {step}: training has gone "
-                        "astray; start "
-                        "again with a lower learning rate (the last checkpoint is from before)"
-                    )
-                if step % config.evaluate_every == 0 or step == config.steps:
-                    windows = None if step == config.steps else config.evaluate_windows
-                    record["valid_loss"] = evaluate_loss(
-                        model, data.valid, config.batch_size, windows
-                    )
-                    left = (
-                        (time.perf_counter() - began) / (step - first) * (config.steps - step) / 60
-                    )
-                    tqdm.write(
-                        f"update {step:,} of {config.steps:,}: loss {record['loss']:.3f}, "
-                        "validation "
-                        f"{record['valid_loss']:.3f}, {record['tokens_per_second']:,} tokens/s, "
-                        f"{left:.1f} minutes left"
-                    )
-                records.append(record)
-                log.write(json.dumps(record) + "\n")
-                log.flush()
-                bar.set_postfix_str(
-                    f"loss {record['loss']:.3f}, {record['tokens_per_second']:,} tokens/s"
+    with (
+        open(folder / "log.jsonl", "a", encoding="utf8", newline="\n") as log,
+        bar,
+        _interrupts_as_flag() as interrupted,
+    ):
+        while step < config.steps:
+            if interrupted:
+                save_checkpoint(folder, step, model, optimizer, facts)
+                raise KeyboardInterrupt
+            loss, norm = update(model, optimizer, batches, step, config)
+            step += 1
+            bar.update()
+            if step % log_every and step % config.evaluate_every and step != config.steps:
+                continue
+            now = time.perf_counter()
+            record = {
+                "step": step,
+                "loss": loss.item(),
+                "gradient": norm.item(),
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "tokens_per_second": round(
+                    tokens * (step - (records[-1]["step"] if records else 0)) / (now - last)
+                ),
+            }
+            if not math.isfinite(record["loss"]):
+                raise UserError(
+                    f"the loss is {record['loss']} at update {step}: training has gone "
+                    "astray; start "
+                    "again with a lower learning rate (the last checkpoint is from before)"
                 )
-                if step % config.checkpoint_every == 0 or step == config.steps:
-                    save_checkpoint(folder, step, model, optimizer, facts)
-                last = time.perf_counter()
-        except KeyboardInterrupt:
-            save_checkpoint(folder, step, model, optimizer, facts)
-            raise
+            if step % config.evaluate_every == 0 or step == config.steps:
+                windows = None if step == config.steps else config.evaluate_windows
+                record["valid_loss"] = evaluate_loss(model, data.valid, config.batch_size, windows)
+                left = (time.perf_counter() - began) / (step - first) * (config.steps - step) / 60
+                tqdm.write(
+                    f"update {step:,} of {config.steps:,}: loss {record['loss']:.3f}, "
+                    "validation "
+                    f"{record['valid_loss']:.3f}, {record['tokens_per_second']:,} tokens/s, "
+                    f"{left:.1f} minutes left"
+                )
+            records.append(record)
+            log.write(json.dumps(record) + "\n")
+            log.flush()
+            bar.set_postfix_str(
+                f"loss {record['loss']:.3f}, {record['tokens_per_second']:,} tokens/s"
+            )
+            if step % config.checkpoint_every == 0 or step == config.steps:
+                save_checkpoint(folder, step, model, optimizer, facts)
+            last = time.perf_counter()
     draw_loss(folder)
     valid = [record["valid_loss"] for record in records if "valid_loss" in record]
     return {"step": step, "valid_loss": valid[-1], "seconds": time.perf_counter() - began}

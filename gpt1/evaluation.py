@@ -469,7 +469,13 @@ def _remember(folder, asked):
 def _forget(folder):
     "Removes what a run wrote to its folder, its data and vocabulary too, and nothing else"
     files = "run.json log.jsonl loss.png samples.txt result.json tokenizer/*.* data/manifest.json"
-    for pattern in ["checkpoints/*/*", "data/*.ids", "data/tokenizer/*.*", *files.split()]:
+    for pattern in [
+        "checkpoints/*/*",
+        "data/*.ids",
+        "data/.*.tmp",
+        "data/tokenizer/*.*",
+        *files.split(),
+    ]:
         for path in folder.glob(pattern):
             path.unlink()
     for pattern in ("checkpoints/*", "checkpoints", "data/tokenizer", "data", "tokenizer"):
@@ -479,14 +485,25 @@ def _forget(folder):
 
 
 def _start_afresh(folder, data, preset_name, tokenizer, **how):
-    "Makes the data of the new run, and only then forgets the old one, so that a mistake loses nothing"
+    "Makes the new run's data, and only then forgets the old run: a mistake loses nothing"
     for given in filter(None, (data, tokenizer)):
         if folder.resolve() in Path(given).resolve().parents:
             raise UserError(
                 f"{given} lies in {folder}, which --fresh would clear; move it elsewhere first"
             )
-    if not (folder / "run.json").exists():
+    if not (folder / "run.json").exists() and not checkpoint_folders(folder):
         return
+    ours = {"manifest.json", "tokenizer"}
+    others = [
+        path
+        for path in folder.glob("data/*")
+        if path.name not in ours and path.suffix not in (".ids", ".tmp")
+    ]
+    if others:
+        raise UserError(
+            f"{others[0].parent} holds files that the run did not make, such as {others[0].name}; "
+            "move them elsewhere first"
+        )
     new = folder / "new"
     try:
         _data_of_run(new, data, preset_name, tokenizer, **how)

@@ -8,13 +8,14 @@ __all__ = ['END', 'UNKNOWN', 'LINE_BREAK', 'SPECIALS', 'characters_of', 'merge',
            'words_in', 'in_processes', 'in_batches', 'count_words', 'learn_merges', 'build_vocabulary', 'apply_merges',
            'Memory', 'check_vocabulary', 'BPETokenizer', 'GPT2Tokenizer', 'load_tokenizer']
 
-# %% ../nbs/01_bpe.ipynb #28c8ae94
+# %% ../nbs/01_bpe.ipynb #8b941d41
 import base64
 import hashlib
 import heapq
 import json
 import re
 import sys
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -118,14 +119,14 @@ def reference_encode(
         ids += remembered[word]
     return ids
 
-# %% ../nbs/01_bpe.ipynb #630f3016
+# %% ../nbs/01_bpe.ipynb #0d933050
 _STRAIGHT = {"“": '"', "”": '"', "‘": "'", "’": "'", "ʼ": "'", "—": "-", "–": "-", "…": "..."}
-_LETTERS = "".join(chr(c) for c in range(0xA1, 0x180) if chr(c) not in "ÂÃŒœĲĳŉ")
+_LETTERS = "".join(chr(c) for c in range(0xC0, 0x180) if chr(c) not in "ÂÃÎÐØÙ×÷Ĳĳŉ")
 _PRINTABLE = bytes(range(32, 127)) + b"\t\n\f"
 _ENTITY = re.compile(r"&#?[0-9A-Za-z]{1,24};")
 _LOUD = re.compile(
     rf"[^\t\n\f -~{_LETTERS}{''.join(_STRAIGHT)}]"  # a character that ftfy might change
-    r"|[^\x00-\x7f]{2}"  # two neighbours outside ASCII
+    rf"|[{_LETTERS}”][{_LETTERS}]|[{_LETTERS}][“”‘]|[Œœ](?![A-Za-z])"  # an unlikely couple
     rf"|{_ENTITY.pattern}"
 )
 
@@ -254,13 +255,19 @@ def split_chunk(
         raise Entangled(chunk)
     return tuple(token.lower() for token in tokens)
 
-# %% ../nbs/01_bpe.ipynb #cc47b849
+# %% ../nbs/01_bpe.ipynb #db4bf73e
+_MARKS = '-~!";?+,)(\\/*[]}{|_'  # what standardising sets apart
+
+
 def words_of_chunk(
     chunk: str,  # repaired text without any white space
 ) -> list[str]:  # its words, in lower case
     "Standardises a chunk and splits it into words; raises `Entangled` if they need the whole line"
-    if chunk.isalnum():  # nothing to standardise
-        return list(split_chunk(chunk))
+    core = chunk.strip(_MARKS)
+    if core.isascii() and core and not _PUNCTUATION.search(core):
+        before, _, after = chunk.partition(core)
+        if len(before) < 2 and len(after) < 2:  # as in `(what`: nothing else to standardise
+            return [*before, *split_chunk(core), *after]
     return [word for part in standardise(chunk).split() for word in split_chunk(part)]
 
 
@@ -600,13 +607,25 @@ def build_vocabulary(
     ]
     return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
 
-# %% ../nbs/01_bpe.ipynb #df777251
-def apply_merges(
-    word: str,  # a word in lower case
-    ranks: dict[tuple[str, str], int],  # {pair: its place in the order learned}
-) -> tuple[str, ...]:  # the pieces of the word
-    "Joins the lowest-ranked pair, wherever it stands, until none is left, in n log n steps"
-    pieces, size = list(characters_of(word)), len(word)
+# %% ../nbs/01_bpe.ipynb #3336864f
+def _merge_short(pieces, ranks):
+    "Joins pairs by a list of their ranks; its minimum is found by C code, fast for ordinary words"
+    none = len(ranks)
+    queue = [ranks.get(pair, none) for pair in pairwise(pieces)]
+    while queue and (lowest := min(queue)) < none:
+        i = queue.index(lowest)
+        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
+        del queue[i]
+        if i > 0:
+            queue[i - 1] = ranks.get((pieces[i - 1], pieces[i]), none)
+        if i < len(queue):
+            queue[i] = ranks.get((pieces[i], pieces[i + 1]), none)
+    return tuple(pieces)
+
+
+def _merge_long(pieces, ranks):
+    "Joins pairs from a heap of (rank, place), in n log n steps"
+    size = len(pieces)
     after, before = list(range(1, size + 1)), list(range(-1, size - 1))
     queue = [(ranks[pair], i) for i, pair in enumerate(pairwise(pieces)) if pair in ranks]
     heapq.heapify(queue)
@@ -623,17 +642,25 @@ def apply_merges(
                 heapq.heappush(queue, (ranks[pieces[left], pieces[right]], left))
     return tuple(piece for piece in pieces if piece is not None)
 
-# %% ../nbs/01_bpe.ipynb #57a5df04
+
+def apply_merges(
+    word: str,  # a word in lower case
+    ranks: dict[tuple[str, str], int],  # {pair: its place in the order learned}
+) -> tuple[str, ...]:  # the pieces of the word
+    "Joins the lowest-ranked pair, the leftmost first, until none is left"
+    return (_merge_short if len(word) < 100 else _merge_long)([*characters_of(word)], ranks)
+
+# %% ../nbs/01_bpe.ipynb #cbec0116
 class Memory(dict):
-    "Remembers answers, at most `limit` of them, forgetting what was not asked for lately"
+    "Remembers answers, twice `limit` at most, forgetting what was not asked for lately"
 
     def __init__(
         self,
         answer,  # function from a `str` to what is remembered
-        limit: int,  # answers to keep at most
+        limit: int,  # answers in the young generation at most; as many again in the old one
         longest: int = 64,  # longer questions are answered, not remembered
     ):
-        self.answer, self.half, self.longest, self.old = answer, max(1, limit // 2), longest, {}
+        self.answer, self.limit, self.longest, self.old = answer, limit, longest, {}
 
     def __missing__(self, question):
         "Called by `self[question]` for what is not in the young generation"
@@ -641,7 +668,7 @@ class Memory(dict):
         if answer is None:
             answer = self.answer(question)
         if len(question) <= self.longest:
-            if len(self) >= self.half:
+            if len(self) >= self.limit:
                 self.old = dict(self)
                 self.clear()
             self[question] = answer
@@ -674,7 +701,7 @@ def check_vocabulary(
             f"{advice}"
         )
 
-# %% ../nbs/01_bpe.ipynb #e7804fa2
+# %% ../nbs/01_bpe.ipynb #e6fb9c14
 SPECIALS = ("_start_", "_delimiter_", "_classify_")
 
 
@@ -685,7 +712,7 @@ class BPETokenizer:
         self,
         vocabulary: dict[str, int],  # {piece: id}, ids from 0 without gaps
         merges: list[tuple[str, str]],  # pairs of pieces in the order learned
-        remember: int = 1 << 18,  # chunks, and words, whose ids are remembered at most
+        remember: int = 1 << 18,  # chunks, and words, to remember: see `Memory`
     ):
         "Checks that merges and vocabulary fit together; raises `UserError` if not"
         check_vocabulary(vocabulary, merges)
@@ -726,18 +753,18 @@ class BPETokenizer:
         "SHA-256 of vocabulary and merges, in hexadecimal: equal fingerprints mean equal ids"
         return hashlib.sha256(json.dumps([self.pieces, self.merges]).encode()).hexdigest()
 
-# %% ../nbs/01_bpe.ipynb #3e702651
+# %% ../nbs/01_bpe.ipynb #c9528601
 @patch
 def _packed(self: BPETokenizer, ids):
     "Ids as raw bytes"
-    return np.array(ids, dtype=self.dtype).tobytes()
+    return array("H" if self.dtype == np.uint16 else "I", ids).tobytes()
 
 
 @patch
 def _encode_word(self: BPETokenizer, word):
     "The ids of a word, as bytes"
-    pieces = apply_merges(word, self.ranks)
-    return self._packed([self.vocabulary.get(piece, self.vocabulary[UNKNOWN]) for piece in pieces])
+    find, unknown = self.vocabulary.get, self.vocabulary[UNKNOWN]
+    return self._packed([find(piece, unknown) for piece in apply_merges(word, self.ranks)])
 
 
 @patch
@@ -752,7 +779,7 @@ def encode_word(
 @patch
 def _encode_chunk(self: BPETokenizer, chunk):
     "The ids of a chunk without white space, as bytes"
-    return b"".join([self._ids_of_word[word] for word in words_of_chunk(chunk)])
+    return b"".join(map(self._ids_of_word.__getitem__, words_of_chunk(chunk)))
 
 
 @patch

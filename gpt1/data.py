@@ -10,6 +10,7 @@ __all__ = ['is_validation', 'write_shard', 'Shard', 'read_shard', 'prepare', 'To
 import hashlib
 import itertools
 import json
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import torch
 from fastcore.script import call_parse
 from tqdm import tqdm
 
-from .bpe import BPETokenizer
+from .bpe import BPETokenizer, GPT2Tokenizer, load_tokenizer
 from .corpus import UserError, cost_of, documents, one_line_errors, write_atomically, write_text
 
 # %% ../nbs/05_data.ipynb #20e9a783
@@ -130,7 +131,8 @@ class _SplitWriter:
 
     def add(self, text):
         "Encodes one document, ended by a line break"
-        ids = np.array([*self.tokenizer.encode(text), self.tokenizer.line_break], dtype=np.uint32)
+        end = self.tokenizer.end_of_document
+        ids = np.append(self.tokenizer.encode_batch([text])[0], end).astype(np.uint32)
         self.buffer.append(ids)
         self.waiting += len(ids)
         self.documents += 1
@@ -163,7 +165,7 @@ class _SplitWriter:
 
 def prepare(
     texts: Iterable[str],  # documents
-    tokenizer: BPETokenizer,  # its `encode` gives the ids
+    tokenizer: BPETokenizer | GPT2Tokenizer,  # its `encode` gives the ids
     folder: str | Path,  # where to write shards, tokenizer and manifest
     valid_fraction: float = 0.02,  # share of the documents to keep for validation
     shard_ids: int = 1 << 26,  # ids after which a shard is full (128 MiB of uint16)
@@ -254,9 +256,9 @@ class Prepared:
     valid: TokenStream  # ids to measure on
     identity: str  # SHA-256 of the manifest, which names the checksum of every shard
 
-    def tokenizer(self) -> BPETokenizer:
+    def tokenizer(self) -> BPETokenizer | GPT2Tokenizer:
         "The tokenizer that the ids were made with; `UserError` if another one lies in its place"
-        tokenizer = BPETokenizer.load(self.folder / "tokenizer")
+        tokenizer = load_tokenizer(self.folder / "tokenizer")
         if tokenizer.fingerprint != self.fingerprint:
             raise UserError(
                 f"the vocabulary in {self.folder / 'tokenizer'} does not fit the shards: it is "
@@ -404,7 +406,7 @@ def prepare_source(
     source: str,  # a source of `gpt1.corpus.documents`
     folder: str | Path,  # where to write
     vocab_size: int = 40_478,  # entries to learn, if no tokenizer is given
-    tokenizer: str | Path | None = None,  # folder of a tokenizer to use instead of learning one
+    tokenizer: str | Path | None = None,  # to use one: a folder, owner/name on the Hub, or gpt2
     learn_from: int = 100_000,  # documents to learn the vocabulary from
     valid_fraction: float = 0.02,  # share of the documents to keep for validation
     **how,  # further arguments of `gpt1.corpus.documents`
@@ -419,12 +421,13 @@ def prepare_source(
     if cost_of(source):
         print(cost_of(source))
     if tokenizer is not None:
-        tokenizer = BPETokenizer.load(tokenizer)
+        tokenizer = load_tokenizer(tokenizer)
     print(f"reading {source} …", flush=True)
     data = documents(source, **how)
     if tokenizer is None:
         print(f"learning a vocabulary of {vocab_size:,} …", flush=True)
-        tokenizer = BPETokenizer.train(itertools.islice(texts_of(data), learn_from), vocab_size)
+        some = itertools.islice(texts_of(data), learn_from)
+        tokenizer = BPETokenizer.train(some, vocab_size, processes=os.cpu_count() or 1, fewer=True)
         if tokenizer.vocab_size < vocab_size:
             print(f"the text has pairs for no more than {tokenizer.vocab_size:,} entries")
     manifest = prepare(texts_of(data), tokenizer, folder, valid_fraction, source=source)
@@ -442,7 +445,7 @@ def gpt1_prepare(
     data: str = "docstrings",  # docstrings, openwebtext, a file or folder, or owner/name on the Hub
     out: str = "prepared",  # folder to write
     vocab_size: int = 40_478,  # entries of the vocabulary to learn
-    tokenizer: str = None,  # folder of a tokenizer to use instead of learning one
+    tokenizer: str = None,  # to use one: a folder, owner/name on the Hub, or gpt2
     valid_fraction: float = 0.02,  # share of the documents to keep for validation
     column: str = "text",  # column that holds the text
     split: str = "train",  # split of a Hub data set

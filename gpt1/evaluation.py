@@ -24,7 +24,7 @@ from fastcore.script import call_parse
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .bpe import BPETokenizer
+from .bpe import BPETokenizer, GPT2Tokenizer
 from .corpus import UserError, cost_of, documents, one_line_errors, write_text
 from .data import Batches, Prepared, TokenStream, open_prepared, prepare_source, texts_of
 from .generation import write
@@ -308,7 +308,7 @@ def compare(
         )
     stream = prepared.valid
     count = len(stream) if limit is None else min(limit, len(stream))
-    ids = np.concatenate([[prepared.tokenizer().line_break], stream.read(0, count)])
+    ids = np.concatenate([[prepared.tokenizer().end_of_document], stream.read(0, count)])
     return score(model, ids, stream.bytes * count / len(stream), prepared, stride)
 
 # %% ../nbs/08_evaluation.ipynb #f74e6de6
@@ -342,15 +342,15 @@ def find_prepared(
 
 def encode_source(
     source: str,  # a source of `gpt1.corpus.documents`
-    tokenizer: BPETokenizer,  # the network's tokenizer
+    tokenizer: BPETokenizer | GPT2Tokenizer,  # the network's tokenizer
     limit: int | None = None,  # at most so many ids; None for all
     column: str = "text",  # the column that holds the text
 ) -> tuple[np.ndarray, int]:  # ids, with a line break before and after each document; bytes
     "Encodes documents until there are enough ids; raises `UserError` if there is no text"
-    parts, total, size = [[tokenizer.line_break]], 0, 0
+    parts, total, size = [[tokenizer.end_of_document]], 0, 0
     for text in texts_of(documents(source, column, streaming=limit is not None)):
         if text and not text.isspace():
-            parts.append([*tokenizer.encode(text), tokenizer.line_break])
+            parts.append([*tokenizer.encode(text), tokenizer.end_of_document])
             total += len(parts[-1])
             size += len(text.encode("utf8", "surrogatepass"))
         if limit is not None and total >= limit:
@@ -556,7 +556,7 @@ def gpt1_train(
     steps: int = None,  # number of updates (default: the preset's)
     minutes: float = None,  # train about so long instead; sets the number of updates
     device: str = "auto",  # auto, cpu, cuda or mps
-    tokenizer: str = None,  # folder of a tokenizer to use instead of learning one
+    tokenizer: str = None,  # to use one: a folder, owner/name on the Hub, or gpt2
     column: str = "text",  # column that holds the text
     streaming: bool = False,  # read while tokenising instead of downloading first
     seed: int = 0,  # decides initial weights, batches and dropout

@@ -13,7 +13,7 @@ import torch
 from fastcore.script import Param, call_parse
 from torch.nn import functional as F
 
-from .bpe import BPETokenizer
+from .bpe import BPETokenizer, GPT2Tokenizer
 from .corpus import UserError, one_line_errors
 from .model import GPT
 from .training import load_model
@@ -193,7 +193,7 @@ def generate(
 # %% ../nbs/07_generation.ipynb #7d4f6e16
 def write(
     model: GPT,  # the network
-    tokenizer: BPETokenizer,  # its tokenizer
+    tokenizer: BPETokenizer | GPT2Tokenizer,  # its tokenizer
     prompt: str = "",  # the beginning; without any word, a new text is begun
     length: int = 100,  # how many tokens to add
     samples: int = 1,  # how many texts
@@ -217,7 +217,7 @@ def write(
             f"{tokenizer.vocab_size:,}; use the tokenizer the network was trained with"
         )
     start = tokenizer.encode(prompt)
-    ids = torch.tensor([start or [tokenizer.line_break]]).expand(samples, -1)
+    ids = torch.tensor([start or [tokenizer.end_of_document]]).expand(samples, -1)
     written = generate(model, ids, length, **how)
     return [tokenizer.decode(row if start else row[1:]) for row in written.tolist()]
 

@@ -27,7 +27,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
-from .bpe import BPETokenizer
+from .bpe import BPETokenizer, GPT2Tokenizer, load_tokenizer
 from .corpus import UserError, write_atomically, write_text
 from .data import Batches, Prepared, TokenStream
 from .model import GPT, GPTConfig
@@ -573,7 +573,7 @@ def train(
 def load_model(
     folder: str | Path,  # the folder of a run, or of one checkpoint of it
     device: str = "auto",  # auto, cpu, cuda or mps
-) -> tuple[GPT, BPETokenizer]:  # the network in evaluation mode, and its tokenizer
+) -> tuple[GPT, BPETokenizer | GPT2Tokenizer]:  # the network, to evaluate, and its tokenizer
     "The newest checkpoint of a run with its tokenizer; `UserError` if there is none or a damaged one"
     folder = Path(folder)
     if (folder / "checkpoint.json").exists():
@@ -587,7 +587,7 @@ def load_model(
             )
         checkpoint = found[-1]
     facts = read_checkpoint(checkpoint)
-    tokenizer = BPETokenizer.load(run / "tokenizer")
+    tokenizer = load_tokenizer(run / "tokenizer")
     if tokenizer.fingerprint != facts["vocabulary"]:
         raise UserError(
             f"the vocabulary in {run / 'tokenizer'} is not the one the model in {checkpoint} was "

@@ -8,7 +8,7 @@ __all__ = ['END', 'UNKNOWN', 'LINE_BREAK', 'SPECIALS', 'characters_of', 'merge',
            'words_in', 'in_processes', 'in_batches', 'count_words', 'learn_merges', 'build_vocabulary', 'apply_merges',
            'Memory', 'check_vocabulary', 'BPETokenizer', 'GPT2Tokenizer', 'load_tokenizer']
 
-# %% ../nbs/01_bpe.ipynb #8b941d41
+# %% ../nbs/01_bpe.ipynb #ae156229
 import base64
 import hashlib
 import heapq
@@ -16,7 +16,7 @@ import json
 import re
 import sys
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -255,20 +255,21 @@ def split_chunk(
         raise Entangled(chunk)
     return tuple(token.lower() for token in tokens)
 
-# %% ../nbs/01_bpe.ipynb #db4bf73e
+# %% ../nbs/01_bpe.ipynb #d0dbf7e1
 _MARKS = '-~!";?+,)(\\/*[]}{|_'  # what standardising sets apart
 
 
+@lru_cache(maxsize=1 << 18)
 def words_of_chunk(
     chunk: str,  # repaired text without any white space
-) -> list[str]:  # its words, in lower case
+) -> tuple[str, ...]:  # its words, in lower case
     "Standardises a chunk and splits it into words; raises `Entangled` if they need the whole line"
     core = chunk.strip(_MARKS)
     if core.isascii() and core and not _PUNCTUATION.search(core):
         before, _, after = chunk.partition(core)
         if len(before) < 2 and len(after) < 2:  # as in `(what`: nothing else to standardise
-            return [*before, *split_chunk(core), *after]
-    return [word for part in standardise(chunk).split() for word in split_chunk(part)]
+            return (*before, *split_chunk(core), *after)
+    return tuple(word for part in standardise(chunk).split() for word in split_chunk(part))
 
 
 def words_of_line(
@@ -293,7 +294,10 @@ def words_in(
             words += words_of_line(chunks)
     return words
 
-# %% ../nbs/01_bpe.ipynb #8781e3f3
+# %% ../nbs/01_bpe.ipynb #d7fdd3bd
+_START = "fork" if sys.platform == "linux" else "spawn"  # how worker processes begin
+
+
 def in_processes(
     function,  # takes one task
     tasks: Iterable,  # what to do
@@ -304,21 +308,21 @@ def in_processes(
     "Maps a function over tasks in worker processes, reading tasks only as fast as they are done"
     if processes < 1:
         raise UserError(f"{processes} processes were asked for; at least 1 is needed")
-    if processes == 1:
+    in_notebook = function.__module__ == "__main__"  # which a spawned process can't import
+    if processes == 1 or (_START == "spawn" and in_notebook):
         if setup:
             setup(*shared)
         yield from map(function, tasks)
         return
     from multiprocess import get_context
 
-    context = get_context("fork" if sys.platform == "linux" else "spawn")
-    with context.Pool(processes, setup, shared) as pool:
+    with get_context(_START).Pool(processes, setup, shared) as pool:
         yield from pool.imap(function, tasks)
 
 
 def in_batches(
     texts: Iterable[str],  # documents
-    size: int = 1 << 21,  # characters after which a batch is full
+    size: int = 1 << 19,  # characters after which a batch is full
 ) -> Iterator[list[str]]:  # lists of documents
     "Gathers documents into batches worth sending to another process"
     batch, total = [], 0
@@ -331,11 +335,11 @@ def in_batches(
     if batch:
         yield batch
 
-# %% ../nbs/01_bpe.ipynb #cd582884
+# %% ../nbs/01_bpe.ipynb #2271251f
 def _count_some(texts):
-    "Counts the words of some documents"
+    "Words and their counts in some documents, as a string and an array, which travel fast"
     texts = [repair(text) for text in texts]
-    chunks, words, entangled = Counter(), Counter(), set()
+    chunks, words, entangled = Counter(), defaultdict(int), set()
     for text in texts:
         chunks.update(text.split())
     for chunk, count in chunks.items():
@@ -346,7 +350,7 @@ def _count_some(texts):
             entangled.add(chunk)
     if entangled:
         _count_entangled(words, texts, entangled)
-    return words
+    return " ".join(words), np.fromiter(words.values(), np.int64, len(words))
 
 
 def _count_entangled(words, texts, entangled):
@@ -355,9 +359,11 @@ def _count_entangled(words, texts, entangled):
         here = [chunk for chunk in entangled if chunk in text]
         for line in text.split("\n") if here else ():
             if any(chunk in line for chunk in here) and not entangled.isdisjoint(line.split()):
-                words.update(words_of_line(line.split()))
-                free = [chunk for chunk in line.split() if chunk not in entangled]
-                words.subtract(word for chunk in free for word in words_of_chunk(chunk))
+                for word in words_of_line(line.split()):
+                    words[word] += 1
+                for chunk in line.split():
+                    for word in () if chunk in entangled else words_of_chunk(chunk):
+                        words[word] -= 1
 
 
 def count_words(
@@ -365,10 +371,11 @@ def count_words(
     processes: int = 1,  # how many processes share the work
 ) -> Counter:  # {word: how often it occurs}, without line breaks
     "Counts the words of a corpus; each document is read once and forgotten"
-    counts = Counter()
-    for some in in_processes(_count_some, in_batches(texts), processes):
-        counts.update(some)
-    return +counts
+    counts = defaultdict(int)
+    for words, numbers in in_processes(_count_some, in_batches(texts, 1 << 22), processes):
+        for word, number in zip(words.split(" "), numbers.tolist()):
+            counts[word] += number
+    return +Counter(counts)
 
 # %% ../nbs/01_bpe.ipynb #280b21a3
 class _Chains:
@@ -402,7 +409,7 @@ class _Chains:
         self.symbol[places], self.symbol[right] = numbers, -1
         self.next[places], self.previous[beyond] = beyond, places
 
-# %% ../nbs/01_bpe.ipynb #7c68e227
+# %% ../nbs/01_bpe.ipynb #6f9972cb
 def _tally(keys, weights):
     "Sums weights by key; also the order that sorts the keys, and where each key begins in it"
     order = np.argsort(keys, kind="stable")
@@ -411,7 +418,13 @@ def _tally(keys, weights):
     sums = np.add.reduceat(weights[order], starts) if len(starts) else weights[:0]
     return keys[starts], sums, order, starts
 
-# %% ../nbs/01_bpe.ipynb #5d4bc962
+
+def _distinct(*arrays):
+    "The different numbers in some arrays, sorted"
+    numbers = np.sort(np.concatenate(arrays))
+    return numbers[np.diff(numbers, prepend=-1) > 0]
+
+# %% ../nbs/01_bpe.ipynb #acc80644
 class _Books:
     "Counts and places of all pairs that occur at least `floor` times, and a queue of them"
 
@@ -429,7 +442,7 @@ class _Books:
         places, keys = self.chains.pairs(places)
         pairs, sums, order, starts = _tally(keys, self.chains.weight[places])
         if self.floor is None:
-            self.floor = max(1, int(sums.max(initial=0)) // 16)
+            self.floor = max(1, int(sums.max(initial=0)) // 32)
         places, ends, kept = places[order], np.append(starts[1:], len(keys)), sums >= self.floor
         columns = (column[kept].tolist() for column in (pairs, sums, starts, ends))
         for pair, count, start, end in zip(*columns):
@@ -518,7 +531,7 @@ def _cut(counts, tallest, lost):
         bound = max(bound, count if i in lost else tallest[i])
     return len(counts)
 
-# %% ../nbs/01_bpe.ipynb #f119ed8d
+# %% ../nbs/01_bpe.ipynb #881a6328
 def _without_overlap(chains, places):
     "Of the places where a symbol meets itself, every second one of a run, from left to right"
     kept, taken = [], -1
@@ -549,7 +562,7 @@ def _merge_round(chains, books, batch):
         merges.append(names)
     places, numbers = places[numbers[rank] >= 0], numbers[rank][numbers[rank] >= 0]
     before = chains.previous[places]
-    books.subtract(np.unique(np.concatenate([before, places, chains.next[places]])))
+    books.subtract(_distinct(before, places, chains.next[places]))
     for i, pair in enumerate(batch):
         if i >= size or i in lost:
             books.push(pair)
@@ -559,7 +572,7 @@ def _merge_round(chains, books, batch):
     if known:  # this piece has older pairs, which are booked already
         books.rebuild()
     else:
-        books.enter(np.unique(np.concatenate([chains.previous[places], places])))
+        books.enter(_distinct(chains.previous[places], places))
     return merges
 
 # %% ../nbs/01_bpe.ipynb #167f4033
@@ -803,7 +816,7 @@ def encode(
     "Text to ids; characters not in the vocabulary become `<unk>`; `UserError` if it is not text"
     return np.frombuffer(self._encode(text), self.dtype).tolist()
 
-# %% ../nbs/01_bpe.ipynb #7320dbb1
+# %% ../nbs/01_bpe.ipynb #39fdeed4
 def _use_tokenizer(tokenizer):
     "Sets up a worker process"
     global _tokenizer
@@ -813,7 +826,7 @@ def _use_tokenizer(tokenizer):
 def _encode_some(texts):
     "Lengths and ids of some documents, as bytes"
     parts = [_tokenizer._encode(text) for text in texts]
-    return [len(part) for part in parts], b"".join(parts)
+    return array("Q", map(len, parts)).tobytes(), b"".join(parts)
 
 
 @patch
@@ -831,7 +844,7 @@ def _arrays(tokenizer, texts, processes):
     tasks = in_batches(texts)
     for lengths, ids in in_processes(_encode_some, tasks, processes, _use_tokenizer, (tokenizer,)):
         start = 0
-        for length in lengths:
+        for length in np.frombuffer(lengths, np.uint64).tolist():
             yield np.frombuffer(ids, tokenizer.dtype, length // tokenizer.dtype.itemsize, start)
             start += length
 

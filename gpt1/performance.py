@@ -79,7 +79,7 @@ def draw_bars(
     ax.set(xlabel="MB/s" if megabytes else "seconds", title=title)
     return ax
 
-# %% ../nbs/13_performance.ipynb #6042acef
+# %% ../nbs/13_performance.ipynb #3f7f3749
 def _largest_size():
     "The largest resident sizes so far, in MB, of this process and of the largest of its children"
     import resource
@@ -114,6 +114,8 @@ def peak_memory(
     "Runs a function in a fresh process and reports its largest resident memory (Linux and macOS)"
     from multiprocess import get_context
 
+    if sys.platform == "win32":
+        raise UserError("the largest size of a process can be measured on Linux and macOS only")
     context = get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_run_and_weigh, args=(function, arguments, warm_up, sending))

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['END', 'UNKNOWN', 'LINE_BREAK', 'SPECIALS', 'characters_of', 'merge', 'standardise', 'english_splitter',
            'reference_encode', 'check_text', 'repair', 'Entangled', 'split_chunk', 'words_of_chunk', 'words_of_line',
-           'words_in', 'in_processes', 'in_batches', 'count_words', 'learn_merges', 'build_vocabulary', 'apply_merges',
-           'Memory', 'check_vocabulary', 'BPETokenizer', 'GPT2Tokenizer', 'load_tokenizer']
+           'words_in', 'in_processes', 'check_documents', 'in_batches', 'count_words', 'learn_merges',
+           'build_vocabulary', 'apply_merges', 'Memory', 'check_vocabulary', 'BPETokenizer', 'GPT2Tokenizer',
+           'load_tokenizer']
 
-# %% ../nbs/01_bpe.ipynb #ae156229
+# %% ../nbs/01_bpe.ipynb #7d6fd1c9
 import base64
 import hashlib
 import heapq
@@ -19,7 +20,8 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import pairwise
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -77,16 +79,18 @@ def english_splitter():  # spaCy's `Tokenizer`: text -> document of tokens
 
     return spacy.blank("en").tokenizer
 
-# %% ../nbs/01_bpe.ipynb #bcfe095a
+# %% ../nbs/01_bpe.ipynb #287cfafd
 UNKNOWN, LINE_BREAK = "<unk>", "\n" + END
 
 
+_RUNS = re.compile("|".join(f"{re.escape(mark)}+" for mark in '-~!";?+,)(\\/*[]}{|_'))
+
+
 def _standardise_by_the_book(text):
-    "`standardise`, as it is described: character by character"
+    "`standardise`, as it is described, on the whole text"
     for old, new in {"—": "-", "–": "-", "―": "-", "…": "...", "´": "'"}.items():
         text = text.replace(old, new)
-    runs = ((char, "".join(run)) for char, run in groupby(text))
-    text = "".join(f" {run} " if char in '-~!";?+,)(\\/*[]}{|_' else run for char, run in runs)
+    text = _RUNS.sub(lambda run: f" {run[0]} ", text)
     return re.sub(r"[^\S\n]+", " ", re.sub(r"\s*\n\s*", " \n ", text)).strip()
 
 
@@ -100,7 +104,7 @@ def _pieces_by_the_book(word, ranks):
         symbols = merge(symbols, best)
     return (LINE_BREAK,) if symbols == ("\n", " " + END) else symbols
 
-# %% ../nbs/01_bpe.ipynb #c9d26c07
+# %% ../nbs/01_bpe.ipynb #4500629e
 def reference_encode(
     text: str,  # raw text
     vocabulary: dict[str, int],  # {piece: id}
@@ -115,7 +119,7 @@ def reference_encode(
         word = token.text.lower()
         if word not in remembered:
             pieces = _pieces_by_the_book(word, ranks)
-            remembered[word] = [vocabulary.get(piece, 0) for piece in pieces]
+            remembered[word] = [vocabulary.get(piece, vocabulary[UNKNOWN]) for piece in pieces]
         ids += remembered[word]
     return ids
 
@@ -146,7 +150,7 @@ def _is_quiet_ascii(text):
         and not ("&" in text and _ENTITY.search(text))
     )
 
-# %% ../nbs/01_bpe.ipynb #7f2e2d6a
+# %% ../nbs/01_bpe.ipynb #25394bdd
 _LINE_ENDS = "\r\x0b\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 _HALF_PAIR = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
 
@@ -157,7 +161,7 @@ def check_text(
     "Raises `UserError` unless this is a `str` of whole characters"
     if not isinstance(text, str):
         raise UserError(
-            f"the text is a {type(text).__name__}; a str was expected: decode bytes first"
+            f"the text is of type {type(text).__name__}; a str was expected: decode bytes first"
         )
     if not text.isascii():
         try:
@@ -169,7 +173,7 @@ def check_text(
                     "it was decoded wrongly: decode it again with errors='replace'"
                 ) from None
 
-# %% ../nbs/01_bpe.ipynb #3bc38ff1
+# %% ../nbs/01_bpe.ipynb #7e0d4665
 def repair(
     text: str,  # raw text
 ) -> str:  # repaired text, which `standardise` takes to the same as `ftfy.fix_text(text)`
@@ -189,7 +193,8 @@ def repair(
             if tag is None:  # the line with the first `<`
                 tag = text.count("\n", 0, text.find("<")) if "<" in text else len(lines)
             html = "auto" if i <= tag else False
-            fixed[i] = ftfy.fix_text(line + "\n", unescape_html=html).removesuffix("\n")
+            end = "\n" if i + 1 < len(lines) else ""  # ftfy judges a line with its end
+            fixed[i] = ftfy.fix_text(line + end, unescape_html=html).removesuffix(end)
     return "\n".join(fixed)
 
 # %% ../nbs/01_bpe.ipynb #0f3671d4
@@ -229,8 +234,8 @@ def _is_entangled(
                     return True
     return False
 
-# %% ../nbs/01_bpe.ipynb #32e7b3f2
-_PEELED = re.compile(r"([A-Za-z]+[a-z])('s|[.:'])")
+# %% ../nbs/01_bpe.ipynb #6479666d
+_EASY = re.compile(r"(')?([A-Za-z]+)('s|[:']|(?:(?<=[a-z])|(?<=[A-Z]{2}))\.)?")
 
 
 @lru_cache(maxsize=1)
@@ -239,23 +244,35 @@ def _exceptions():
     return frozenset(english_splitter().rules)
 
 
+def _split_easily(chunk):
+    "The words of a chunk of a common kind, or None"
+    exceptions = _exceptions()
+    if chunk in exceptions:
+        return None
+    if chunk.isalpha():
+        return (chunk.lower(),)
+    if easy := _EASY.fullmatch(chunk):
+        before, core, after = easy[1] or "", easy[2], easy[3] or ""
+        if exceptions.isdisjoint((core, before + core, core + after)):
+            return tuple(part for part in (before, core.lower(), after) if part)
+    return None
+
+
 @lru_cache(maxsize=1 << 17)
 def split_chunk(
     chunk: str,  # standardised text without any white space
 ) -> tuple[str, ...]:  # its words, in lower case
     "Splits a chunk by spaCy's English rules and lower-cases the words; answers are remembered"
-    if chunk not in _exceptions():
-        if chunk.isascii() and chunk.isalpha():
-            return (chunk.lower(),)
-        peeled = _PEELED.fullmatch(chunk)
-        if peeled and peeled[1] not in _exceptions():
-            return peeled[1].lower(), peeled[2]
+    if easy := _split_easily(chunk):
+        return easy
+    if len(chunk) > 200:
+        raise Entangled(chunk)
     tokens = [token.text for token in english_splitter()(chunk)]
     if chunk not in _exceptions() and (len(tokens) > 50 or _is_entangled(tokens)):
         raise Entangled(chunk)
     return tuple(token.lower() for token in tokens)
 
-# %% ../nbs/01_bpe.ipynb #d0dbf7e1
+# %% ../nbs/01_bpe.ipynb #432b20da
 _MARKS = '-~!";?+,)(\\/*[]}{|_'  # what standardising sets apart
 
 
@@ -294,7 +311,7 @@ def words_in(
             words += words_of_line(chunks)
     return words
 
-# %% ../nbs/01_bpe.ipynb #d7fdd3bd
+# %% ../nbs/01_bpe.ipynb #47d8a4bb
 _START = "fork" if sys.platform == "linux" else "spawn"  # how worker processes begin
 
 
@@ -306,8 +323,8 @@ def in_processes(
     shared: tuple = (),  # arguments of `setup`
 ) -> Iterator:  # results in the order of the tasks
     "Maps a function over tasks in worker processes, reading tasks only as fast as they are done"
-    if processes < 1:
-        raise UserError(f"{processes} processes were asked for; at least 1 is needed")
+    if not isinstance(processes, int) or processes < 1:
+        raise UserError(f"{processes} processes were asked for; a whole number from 1 is needed")
     in_notebook = function.__module__ == "__main__"  # which a spawned process can't import
     if processes == 1 or (_START == "spawn" and in_notebook):
         if setup:
@@ -318,6 +335,17 @@ def in_processes(
 
     with get_context(_START).Pool(processes, setup, shared) as pool:
         yield from pool.imap(function, tasks)
+
+
+def check_documents(
+    texts: Iterable[str],  # what should be documents
+) -> None:
+    "Raises `UserError` for a single text, or for what is no list of texts at all"
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise UserError(
+            f"the documents are of type {type(texts).__name__}; a list or other iterable of str was "
+            "expected: put a single text into a list"
+        )
 
 
 def in_batches(
@@ -335,7 +363,7 @@ def in_batches(
     if batch:
         yield batch
 
-# %% ../nbs/01_bpe.ipynb #2271251f
+# %% ../nbs/01_bpe.ipynb #ae603c6c
 def _count_some(texts):
     "Words and their counts in some documents, as a string and an array, which travel fast"
     texts = [repair(text) for text in texts]
@@ -353,12 +381,23 @@ def _count_some(texts):
     return " ".join(words), np.fromiter(words.values(), np.int64, len(words))
 
 
+def _lines_with(text, chunks):
+    "The lines of a text that hold one of the chunks"
+    lines = set()
+    for chunk in chunks:
+        at = text.find(chunk)
+        while at >= 0:
+            end = text.find("\n", at) % (len(text) + 1)  # -1 is the end of the text
+            lines.add((text.rfind("\n", 0, at) + 1, end))
+            at = text.find(chunk, end)
+    return [text[start:end] for start, end in sorted(lines)]
+
+
 def _count_entangled(words, texts, entangled):
     "Counts lines with entangled chunks as a whole, and takes their other chunks out again"
     for text in texts:
-        here = [chunk for chunk in entangled if chunk in text]
-        for line in text.split("\n") if here else ():
-            if any(chunk in line for chunk in here) and not entangled.isdisjoint(line.split()):
+        for line in _lines_with(text, entangled):
+            if not entangled.isdisjoint(line.split()):
                 for word in words_of_line(line.split()):
                     words[word] += 1
                 for chunk in line.split():
@@ -371,13 +410,16 @@ def count_words(
     processes: int = 1,  # how many processes share the work
 ) -> Counter:  # {word: how often it occurs}, without line breaks
     "Counts the words of a corpus; each document is read once and forgotten"
+    check_documents(texts)
     counts = defaultdict(int)
+    if processes > 1:
+        _sequences()  # spaCy is loaded once, here, and not in each new process
     for words, numbers in in_processes(_count_some, in_batches(texts, 1 << 22), processes):
         for word, number in zip(words.split(" "), numbers.tolist()):
             counts[word] += number
     return +Counter(counts)
 
-# %% ../nbs/01_bpe.ipynb #280b21a3
+# %% ../nbs/01_bpe.ipynb #1389565f
 class _Chains:
     "All distinct words as chains of numbered symbols, in flat arrays; the last place is empty"
 
@@ -409,7 +451,7 @@ class _Chains:
         self.symbol[places], self.symbol[right] = numbers, -1
         self.next[places], self.previous[beyond] = beyond, places
 
-# %% ../nbs/01_bpe.ipynb #6f9972cb
+# %% ../nbs/01_bpe.ipynb #9e6c7391
 def _tally(keys, weights):
     "Sums weights by key; also the order that sorts the keys, and where each key begins in it"
     order = np.argsort(keys, kind="stable")
@@ -424,7 +466,7 @@ def _distinct(*arrays):
     numbers = np.sort(np.concatenate(arrays))
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
-# %% ../nbs/01_bpe.ipynb #acc80644
+# %% ../nbs/01_bpe.ipynb #79d18bd0
 class _Books:
     "Counts and places of all pairs that occur at least `floor` times, and a queue of them"
 
@@ -463,7 +505,7 @@ class _Books:
             if pair in self.counts:
                 self.counts[pair] -= count
 
-# %% ../nbs/01_bpe.ipynb #43c355ed
+# %% ../nbs/01_bpe.ipynb #035b5e1a
 @patch
 def take(self: _Books, limit):
     "The next pairs of the queue, in order, no two of them spelling the same piece"
@@ -495,7 +537,7 @@ def occurrences(self: _Books, batch):
     good = (symbol[places] == left) & (symbol[self.chains.next[places]] == right)
     return places[good], rank[good]
 
-# %% ../nbs/01_bpe.ipynb #96e49a26
+# %% ../nbs/01_bpe.ipynb #621fe04a
 def _losers(chains, places, rank, batch):
     "The pairs that overlap with an earlier pair of the batch that is merged"
     owner = np.full(chains.size + 1, -1, dtype=np.int32)
@@ -531,7 +573,7 @@ def _cut(counts, tallest, lost):
         bound = max(bound, count if i in lost else tallest[i])
     return len(counts)
 
-# %% ../nbs/01_bpe.ipynb #881a6328
+# %% ../nbs/01_bpe.ipynb #e72d4e01
 def _without_overlap(chains, places):
     "Of the places where a symbol meets itself, every second one of a run, from left to right"
     kept, taken = [], -1
@@ -554,7 +596,7 @@ def _merge_round(chains, books, batch):
         places = _without_overlap(chains, places)
         rank = np.zeros(len(places), dtype=np.int64)
     merges, numbers, known = [], np.full(len(batch), -1), False
-    for i in set(range(size)) - lost:
+    for i in sorted(set(range(size)) - lost):
         names = chains.names[batch[i] >> 32], chains.names[batch[i] & 0xFFFFFFFF]
         known = "".join(names) in chains.number
         numbers[i] = chains.number.setdefault("".join(names), len(chains.names))
@@ -575,7 +617,7 @@ def _merge_round(chains, books, batch):
         books.enter(_distinct(chains.previous[places], places))
     return merges
 
-# %% ../nbs/01_bpe.ipynb #167f4033
+# %% ../nbs/01_bpe.ipynb #eb19c33e
 def learn_merges(
     counts: dict[str, int],  # {word: how often it occurs}
     size: int,  # number of merges to learn
@@ -588,11 +630,13 @@ def learn_merges(
     if not counts:
         raise UserError("there is no word in the text; a vocabulary is learned from words")
     chains = _Chains(counts)
-    books, merges = _Books(chains), []
+    books, merges, learned = _Books(chains), [], []
     while len(merges) < size:
-        batch = books.take(min(1 + len(merges) // 8, 1000, size - len(merges)))
+        limit = 8 + 3 * len(learned) // 2  # a little more than the last round could do
+        batch = books.take(min(limit, size - len(merges)))
         if batch:
-            merges += _merge_round(chains, books, batch)
+            learned = _merge_round(chains, books, batch)
+            merges += learned
         elif books.floor > 1:
             books.rebuild()
         elif fewer:
@@ -604,7 +648,7 @@ def learn_merges(
             )
     return merges
 
-# %% ../nbs/01_bpe.ipynb #5dfe9e82
+# %% ../nbs/01_bpe.ipynb #10108f68
 def build_vocabulary(
     characters: Iterable[str],  # single characters
     merges: list[tuple[str, str]],  # merges in the order learned
@@ -620,7 +664,7 @@ def build_vocabulary(
     ]
     return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
 
-# %% ../nbs/01_bpe.ipynb #3336864f
+# %% ../nbs/01_bpe.ipynb #c36f0ea7
 def _merge_short(pieces, ranks):
     "Joins pairs by a list of their ranks; its minimum is found by C code, fast for ordinary words"
     none = len(ranks)
@@ -663,7 +707,7 @@ def apply_merges(
     "Joins the lowest-ranked pair, the leftmost first, until none is left"
     return (_merge_short if len(word) < 100 else _merge_long)([*characters_of(word)], ranks)
 
-# %% ../nbs/01_bpe.ipynb #cbec0116
+# %% ../nbs/01_bpe.ipynb #43c8e0eb
 class Memory(dict):
     "Remembers answers, twice `limit` at most, forgetting what was not asked for lately"
 
@@ -687,7 +731,7 @@ class Memory(dict):
             self[question] = answer
         return answer
 
-# %% ../nbs/01_bpe.ipynb #89317f54
+# %% ../nbs/01_bpe.ipynb #bf7b8e72
 def check_vocabulary(
     vocabulary: dict[str, int],  # {piece: id}
     merges: list[tuple[str, str]],  # pairs of pieces in the order learned
@@ -714,7 +758,7 @@ def check_vocabulary(
             f"{advice}"
         )
 
-# %% ../nbs/01_bpe.ipynb #e6fb9c14
+# %% ../nbs/01_bpe.ipynb #61248e92
 SPECIALS = ("_start_", "_delimiter_", "_classify_")
 
 
@@ -763,10 +807,10 @@ class BPETokenizer:
 
     @property
     def fingerprint(self) -> str:
-        "SHA-256 of vocabulary and merges, in hexadecimal: equal fingerprints mean equal ids"
+        "SHA-256 of vocabulary and merges, in hexadecimal: equal ones give equal ids to equal words"
         return hashlib.sha256(json.dumps([self.pieces, self.merges]).encode()).hexdigest()
 
-# %% ../nbs/01_bpe.ipynb #c9528601
+# %% ../nbs/01_bpe.ipynb #42224555
 @patch
 def _packed(self: BPETokenizer, ids):
     "Ids as raw bytes"
@@ -816,7 +860,7 @@ def encode(
     "Text to ids; characters not in the vocabulary become `<unk>`; `UserError` if it is not text"
     return np.frombuffer(self._encode(text), self.dtype).tolist()
 
-# %% ../nbs/01_bpe.ipynb #39fdeed4
+# %% ../nbs/01_bpe.ipynb #7320a1ed
 def _use_tokenizer(tokenizer):
     "Sets up a worker process"
     global _tokenizer
@@ -836,11 +880,18 @@ def encode_batch(
     processes: int = 1,  # how many processes share the work
 ) -> list[np.ndarray]:  # one array of ids each, uint16 (uint32 for over 65,536 entries)
     "Many texts to arrays of ids; the ids do not depend on the number of processes"
+    if processes > 1:
+        _sequences()  # spaCy is loaded once, here, and not in each new process
     return list(_arrays(self, texts, processes))
 
 
 def _arrays(tokenizer, texts, processes):
     "Arrays of ids, one document after the other"
+    check_documents(texts)
+    if processes == 1:
+        for text in texts:
+            yield np.frombuffer(tokenizer._encode(text), tokenizer.dtype)
+        return
     tasks = in_batches(texts)
     for lengths, ids in in_processes(_encode_some, tasks, processes, _use_tokenizer, (tokenizer,)):
         start = 0
@@ -848,25 +899,33 @@ def _arrays(tokenizer, texts, processes):
             yield np.frombuffer(ids, tokenizer.dtype, length // tokenizer.dtype.itemsize, start)
             start += length
 
-# %% ../nbs/01_bpe.ipynb #3812aae5
+# %% ../nbs/01_bpe.ipynb #1591c59b
+def _checked(ids, size, described):
+    "Ids as a list of `int`; `UserError` for what is no id"
+    try:
+        numbers = [index(number) for number in ids]
+    except TypeError:
+        raise UserError(
+            f"ids are whole numbers in a list or array; this is {str(ids)[:40]!r}"
+        ) from None
+    for number in numbers:
+        if not 0 <= number < size:
+            raise UserError(f"id {number} is not in the vocabulary of {described}")
+    return numbers
+
+
 @patch
 def decode(
     self: BPETokenizer,
     ids: Iterable[int],  # ids
-) -> str:  # text: words in lower case with one space between them
+) -> str:  # text: words in lower case, a space after each that ends with a known piece
     "Ids to text, special tokens by name; `UserError` for an id that is not in the vocabulary"
     names = [*self.pieces, *(name + END for name in SPECIALS)]
-    numbers = [int(number) for number in ids]
-    for number in numbers:
-        if not 0 <= number < len(names):
-            raise UserError(
-                f"id {number} is not in the vocabulary of {self.vocab_size:,} entries "
-                f"and {len(SPECIALS)} special tokens"
-            )
-    text = "".join([names[number] for number in numbers])
+    described = f"{self.vocab_size:,} entries and {len(SPECIALS)} special tokens"
+    text = "".join([names[number] for number in _checked(ids, len(names), described)])
     return re.sub(" ?\n ", "\n", text.replace(END, " ")).removesuffix(" ")
 
-# %% ../nbs/01_bpe.ipynb #85c192f0
+# %% ../nbs/01_bpe.ipynb #e040b20b
 @patch(cls_method=True)
 def train(
     cls: BPETokenizer,
@@ -894,7 +953,7 @@ def train(
     merges = learn_merges({w: n for w, n in counts.items() if keep.issuperset(w)}, size, fewer)
     return cls(build_vocabulary(kept, merges), merges)
 
-# %% ../nbs/01_bpe.ipynb #d22e1578
+# %% ../nbs/01_bpe.ipynb #c6df703a
 def _file_names(form, merges):
     "The names of vocabulary and merges"
     if form not in ("hub", "openai"):
@@ -915,12 +974,19 @@ def save(
     write_text(Path(folder) / names[1], "\n".join(lines))
     write_text(Path(folder) / names[0], json.dumps(self.vocabulary))
 
-# %% ../nbs/01_bpe.ipynb #dcf2713e
+# %% ../nbs/01_bpe.ipynb #b463b031
 def _vocabulary_files(folder):
     "The two files in a folder, whichever form they have"
-    found = [*zip(sorted(folder.glob("encoder_bpe_*.json")), sorted(folder.glob("vocab_*.bpe")))]
-    hub = folder / "vocab.json", folder / "merges.txt"
-    found += [hub] if all(path.is_file() for path in hub) else []
+    try:
+        found = [
+            *zip(sorted(folder.glob("encoder_bpe_*.json")), sorted(folder.glob("vocab_*.bpe")))
+        ]
+        hub = folder / "vocab.json", folder / "merges.txt"
+        found += [hub] if all(path.is_file() for path in hub) else []
+    except OSError as error:
+        raise UserError(f"cannot read {folder}: {error.strerror}; may you read it?") from None
+    if not folder.exists():
+        raise UserError(f"there is no folder {folder}; check the path")
     if len(found) != 1:
         raise UserError(
             f"{folder} holds {len(found) or 'no'} tokenizers; one was expected: vocab.json and "
@@ -936,10 +1002,9 @@ def _download(name):
     try:
         return [Path(hf_hub_download(name, file)) for file in ("vocab.json", "merges.txt")]
     except Exception as error:  # network, names, rights: the library raises dozens of kinds
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise UserError(
-            f"cannot fetch {name} from the Hub: {reason}; check the name and the network, "
-            "or give a folder"
+            f"there is no folder {name} here, and the Hub did not give it "
+            f"({type(error).__name__}); check the name and the network"
         ) from None
 
 
@@ -953,7 +1018,12 @@ def load(
     vocabulary, merges = _download(str(source)) if on_hub else _vocabulary_files(Path(source))
     try:
         entries = json.loads(vocabulary.read_text(encoding="utf8"))
-        lines = merges.read_text(encoding="utf8").removeprefix("#version: 0.2\n").split("\n")
+        lines = merges.read_text(encoding="utf8").split("\n")
+        lines = lines[1:] if lines[0].startswith("#version") else lines
+    except OSError as error:
+        raise UserError(
+            f"cannot read {error.filename}: {error.strerror}; may you read it?"
+        ) from None
     except ValueError as error:
         raise UserError(
             f"{vocabulary} or {merges.name} is damaged ({error}); is it whole?"
@@ -966,7 +1036,7 @@ def load(
         raise UserError(f"{vocabulary} holds no vocabulary, a dictionary of pieces and ids")
     return cls(entries, pairs)
 
-# %% ../nbs/01_bpe.ipynb #f75bca16
+# %% ../nbs/01_bpe.ipynb #25f25ba5
 @patch
 def to_tiktoken(
     self: BPETokenizer,
@@ -974,8 +1044,9 @@ def to_tiktoken(
     "The vocabulary for `tiktoken`; encode words that each end in a space, and map the ids back"
     import tiktoken
 
+    unknown = self.vocabulary[UNKNOWN]
     ranks = {bytes([byte]): byte for byte in range(256)}
-    back = [-1 if byte == 0x20 or 0x80 <= byte < 0xC0 else 0 for byte in range(256)]
+    back = [-1 if byte == 0x20 or 0x80 <= byte < 0xC0 else unknown for byte in range(256)]
 
     def add(piece, number):
         spelled = piece if isinstance(piece, bytes) else piece.replace(END, " ").encode()
@@ -991,10 +1062,10 @@ def to_tiktoken(
         encoded = character.encode()
         for length in range(2, len(encoded)):
             if encoded[:length] not in ranks:
-                add(encoded[:length], 0)
-        add(character, self.vocabulary.get(character, 0))
+                add(encoded[:length], unknown)
+        add(character, self.vocabulary.get(character, unknown))
     for character in single:
-        add(character + END, self.vocabulary.get(character + END, 0))
+        add(character + END, self.vocabulary.get(character + END, unknown))
     for left, right in self.merges:
         add(left + right, self.vocabulary[left + right])
     encoding = tiktoken.Encoding(
@@ -1002,7 +1073,7 @@ def to_tiktoken(
     )
     return encoding, np.array(back)
 
-# %% ../nbs/01_bpe.ipynb #11bf4d78
+# %% ../nbs/01_bpe.ipynb #ff8c9dcd
 _GPT2_HASHES = {  # SHA-256 of the published files, as `tiktoken` lists them
     "vocab_bpe_hash": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
     "encoder_json_hash": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
@@ -1048,7 +1119,7 @@ class GPT2Tokenizer:
         ]
         return hashlib.sha256(json.dumps(pieces).encode()).hexdigest()
 
-# %% ../nbs/01_bpe.ipynb #e5b8080d
+# %% ../nbs/01_bpe.ipynb #477aa2e5
 @patch
 def encode(
     self: GPT2Tokenizer,
@@ -1081,13 +1152,9 @@ def decode(
     ids: Iterable[int],  # ids
 ) -> str:  # the text, byte for byte; bytes that are no UTF-8 become U+FFFD
     "Ids to text; `UserError` for an id that is not in the vocabulary"
-    ids = [int(number) for number in ids]
-    for number in ids:
-        if not 0 <= number < self.vocab_size:
-            raise UserError(f"id {number} is not in the vocabulary of {self.vocab_size:,} entries")
-    return self.encoding.decode(ids)
+    return self.encoding.decode(_checked(ids, self.vocab_size, f"{self.vocab_size:,} entries"))
 
-# %% ../nbs/01_bpe.ipynb #cee0c30a
+# %% ../nbs/01_bpe.ipynb #a93e28ed
 @patch
 def save(
     self: GPT2Tokenizer,
@@ -1103,8 +1170,8 @@ def _saved_ranks(path):
     try:
         lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
         return {base64.b64decode(piece, validate=True): int(rank) for piece, rank in lines}
-    except ValueError:
-        raise UserError(f"{path} is damaged; prepare the data again, or copy it again") from None
+    except (OSError, ValueError):
+        raise UserError(f"{path} is damaged or unreadable; prepare the data again") from None
 
 
 @patch(cls_method=True)
@@ -1129,12 +1196,12 @@ def load(
         raise
     except Exception as error:  # network and damaged files: the library raises dozens of kinds
         raise UserError(
-            f"cannot load GPT-2's encoding: {str(error)[:150]}; check the network, or give a "
+            f"cannot load GPT-2's encoding ({type(error).__name__}); check the network, or give a "
             "folder with the published encoder.json and vocab.bpe, whole"
         ) from None
     raise UserError(f"{folder} holds no encoder.json and vocab.bpe, the published files of GPT-2")
 
-# %% ../nbs/01_bpe.ipynb #0faf50ea
+# %% ../nbs/01_bpe.ipynb #7ffa4095
 def load_tokenizer(
     source: str | Path,  # gpt2, a folder that holds a tokenizer, or owner/name on the Hub
 ) -> BPETokenizer | GPT2Tokenizer:

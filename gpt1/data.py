@@ -130,7 +130,7 @@ class _SplitWriter:
         self.documents = self.bytes = 0
 
     def add(self, text):
-        "Encodes one document, ended by a line break"
+        "Encodes one document, and ends it"
         end = self.tokenizer.end_of_document
         ids = np.append(self.tokenizer.encode_batch([text])[0], end).astype(np.uint32)
         self.buffer.append(ids)
@@ -163,6 +163,27 @@ class _SplitWriter:
         }
 
 
+def _discard(folder):
+    "Removes shards and tokenizer: half a corpus is of no use"
+    for path in [*folder.glob("*.ids"), *folder.glob("tokenizer/*")]:
+        path.unlink()
+    if (folder / "tokenizer").is_dir():
+        (folder / "tokenizer").rmdir()
+
+
+def _check_leftover(folder, tokenizer):
+    "Refuses a folder that holds another whole tokenizer; what a killed run left is fine"
+    try:
+        found = load_tokenizer(folder).fingerprint
+    except UserError:  # none, or half of one
+        return
+    if found != tokenizer.fingerprint:
+        raise UserError(
+            f"{folder} holds another tokenizer, from an earlier attempt or your own; choose another "
+            "folder, or delete it"
+        )
+
+
 def prepare(
     texts: Iterable[str],  # documents
     tokenizer: BPETokenizer | GPT2Tokenizer,  # its `encode` gives the ids
@@ -179,18 +200,22 @@ def prepare(
         raise UserError(
             f"{folder} already holds prepared data; choose another folder, or delete it first"
         )
+    _check_leftover(folder / "tokenizer", tokenizer)
     tokenizer.save(folder / "tokenizer")
     splits = {name: _SplitWriter(folder, name, tokenizer, shard_ids) for name in ("train", "valid")}
-    for text in tqdm(texts, desc="tokenising", unit=" documents", disable=None):
-        if text and not text.isspace():
-            splits["valid" if is_validation(text, valid_fraction) else "train"].add(text)
-    for split in splits.values():
-        split.flush()
+    try:
+        for text in tqdm(texts, desc="tokenising", unit=" documents", disable=None):
+            if text and not text.isspace():
+                splits["valid" if is_validation(text, valid_fraction) else "train"].add(text)
+        for split in splits.values():
+            split.flush()
+    except BaseException:  # Ctrl-C as well
+        _discard(folder)
+        raise
     empty = [name for name, split in splits.items() if not split.documents]
     if empty:
         total = sum(split.documents for split in splits.values())
-        for path in [*folder.glob("*.ids"), *folder.glob("tokenizer/*")]:
-            path.unlink()  # half a corpus is of no use
+        _discard(folder)
         raise UserError(
             f"no document fell to the {empty[0]} split ({total} in all, {valid_fraction:.0%} for "
             "validation); give more documents or, with gpt1_prepare, another --valid_fraction"

@@ -6,7 +6,7 @@
 __all__ = ['side_by_side', 'as_table', 'draw_bars', 'peak_memory', 'train_ours', 'train_tokenizers', 'write_words',
            'tokenizers_encoder', 'compare_encoders']
 
-# %% ../nbs/13_performance.ipynb #42df177e
+# %% ../nbs/13_performance.ipynb #0db1a4a5
 import gc
 import statistics
 import sys
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .bpe import BPETokenizer, reference_encode, words_in
+from .bpe import BPETokenizer, reference_encode, split_chunk, words_in, words_of_chunk
 from .corpus import UserError, documents, write_text
 
 # %% ../nbs/13_performance.ipynb #ff286878
@@ -47,7 +47,7 @@ def side_by_side(
         for name in contenders
     ]
 
-# %% ../nbs/13_performance.ipynb #5e490dda
+# %% ../nbs/13_performance.ipynb #8c6d49ce
 def as_table(
     rows: list[dict],  # from `side_by_side`
     megabytes: float | None = None,  # size of what was worked on, to show MB/s as well
@@ -57,7 +57,7 @@ def as_table(
     lines = [f"| | seconds |{rate} time, first = 1 |", "|---|--:|" + "--:|" * (1 + bool(megabytes))]
     for row in rows:
         rate = f" {megabytes / row['seconds']:.1f} |" if megabytes else ""
-        lines.append(f"| {row['name']} | {row['seconds']:.2f} |{rate} {row['ratio']:.2f} |")
+        lines.append(f"| {row['name']} | {row['seconds']:.3g} |{rate} {row['ratio']:.2f} |")
     return "\n".join(lines)
 
 
@@ -180,7 +180,7 @@ def write_words(
     lines = (" ".join(word for word in words_in(text) if word != "\n") for text in texts)
     write_text(out, "\n".join(lines) + "\n")
 
-# %% ../nbs/13_performance.ipynb #b0295730
+# %% ../nbs/13_performance.ipynb #df527378
 def tokenizers_encoder(
     tokenizer: BPETokenizer,  # GPT-1's tokenizer
 ):  # a `tokenizers.Tokenizer`
@@ -204,9 +204,10 @@ def compare_encoders(
 ) -> tuple[list[dict], float]:  # rows, and megabytes of text
     "Encodes the same texts on one core with ours, `tiktoken` and `tokenizers`, in turn"
     theirs = tokenizers_encoder(tokenizer)
+    lines = [line for text in texts for line in text.split("\n")]  # it is slower on whole books
     contenders = {
         "gpt1, warm": lambda: tokenizer.encode_batch(texts),
         "tiktoken, GPT-2": lambda: [gpt2.encoding.encode_ordinary(text) for text in texts],
-        "tokenizers, GPT-1": lambda: [theirs.encode(text).ids for text in texts],
+        "tokenizers, GPT-1": lambda: [theirs.encode(line).ids for line in lines],
     }
     return side_by_side(contenders, rounds), sum(len(text.encode()) for text in texts) / 1e6

@@ -5,21 +5,21 @@
 # %% auto #0
 __all__ = ['gelu', 'MLP', 'Block']
 
-# %% ../nbs/03_blocks.ipynb #e6863d04
+# %% ../nbs/03_blocks.ipynb #1e19588f
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from .attention import CausalSelfAttention
 
-# %% ../nbs/03_blocks.ipynb #e6a8de70
+# %% ../nbs/03_blocks.ipynb #8789b333
 def gelu(
     x: torch.Tensor,  # any shape
 ) -> torch.Tensor:  # the same shape
     "The activation $x\\,\\Phi(x)$, in the tanh form of the released code (`train.py`, `gelu`)"
     return F.gelu(x, approximate="tanh")
 
-# %% ../nbs/03_blocks.ipynb #ee9e1816
+# %% ../nbs/03_blocks.ipynb #a254166b
 class MLP(nn.Module):
     "Two linear layers with GELU between, applied to each token by itself (`train.py`, `mlp`)"
 
@@ -41,7 +41,7 @@ class MLP(nn.Module):
         "Transform each token's vector, whatever its neighbours are"
         return F.dropout(self.contract(gelu(self.expand(x))), self.dropout, self.training)
 
-# %% ../nbs/03_blocks.ipynb #bba1315e
+# %% ../nbs/03_blocks.ipynb #126e769a
 class Block(nn.Module):
     "One layer of GPT-1, normalised after each sum (paper, section 3.1; `train.py`, `block`)"
 
@@ -61,7 +61,8 @@ class Block(nn.Module):
     def forward(
         self,
         x: torch.Tensor,  # one vector per token, (B, T, C)
+        *cache,  # cache, positions and seen, as the attention layer takes them
     ) -> torch.Tensor:  # (B, T, C)
         "Mix between tokens, then transform each token"
-        n = self.ln_1(x + self.attention(x))
+        n = self.ln_1(x + self.attention(x, *cache))
         return self.ln_2(n + self.mlp(n))

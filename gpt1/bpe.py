@@ -9,8 +9,9 @@ __all__ = ['END', 'UNKNOWN', 'LINE_BREAK', 'SPECIALS', 'characters_of', 'merge',
            'build_vocabulary', 'apply_merges', 'Memory', 'check_vocabulary', 'BPETokenizer', 'GPT2Tokenizer',
            'load_tokenizer']
 
-# %% ../nbs/01_bpe.ipynb #7d6fd1c9
+# %% ../nbs/01_bpe.ipynb #0af1c327
 import base64
+import gc
 import hashlib
 import heapq
 import json
@@ -55,20 +56,25 @@ def merge(
             i += 1
     return tuple(joined)
 
-# %% ../nbs/01_bpe.ipynb #698fcb7f
-_DASHES_AND_DOTS = str.maketrans({"—": "-", "–": "-", "―": "-", "…": "...", "´": "'"})
-_PUNCTUATION = re.compile(r"""([-~!";?+,)(\\/*\[\]}{|_])\1*""")  # a run of one same character
+# %% ../nbs/01_bpe.ipynb #7bde6702
+_MARKS = '-~!";?+,)(\\/*[]}{|_'  # what standardising sets apart
+_RUNS = "|".join(f"{mark}{mark}*" for mark in map(re.escape, _MARKS))  # of one same character
+_PUNCTUATION = re.compile(f"({_RUNS})")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
 _OTHER_SPACE = re.compile(r"[^\S\n]+")
+
+
+def _set_apart(text):
+    "The text with plain dashes and dots, and spaces around punctuation"
+    text = text.replace("—", "-").replace("–", "-").replace("―", "-")
+    return " ".join(_PUNCTUATION.split(text.replace("…", "...").replace("´", "'")))
 
 
 def standardise(
     text: str,  # any text
 ) -> str:  # the same text with plain dashes, spaced punctuation and plain white space
     "Makes punctuation and white space uniform (`text_standardize` of the released `text_utils.py`)"
-    text = text.translate(_DASHES_AND_DOTS)
-    text = _PUNCTUATION.sub(r" \g<0> ", text)
-    text = _LINE_BREAK.sub(" \n ", text)
+    text = _LINE_BREAK.sub(" \n ", _set_apart(text))
     return _OTHER_SPACE.sub(" ", text).strip()
 
 # %% ../nbs/01_bpe.ipynb #cfb1bf84
@@ -79,18 +85,18 @@ def english_splitter():  # spaCy's `Tokenizer`: text -> document of tokens
 
     return spacy.blank("en").tokenizer
 
-# %% ../nbs/01_bpe.ipynb #287cfafd
+# %% ../nbs/01_bpe.ipynb #15e75cd6
 UNKNOWN, LINE_BREAK = "<unk>", "\n" + END
 
 
-_RUNS = re.compile("|".join(f"{re.escape(mark)}+" for mark in '-~!";?+,)(\\/*[]}{|_'))
+_EACH_RUN = re.compile("|".join(f"{re.escape(mark)}+" for mark in _MARKS))
 
 
 def _standardise_by_the_book(text):
     "`standardise`, as it is described, on the whole text"
     for old, new in {"—": "-", "–": "-", "―": "-", "…": "...", "´": "'"}.items():
         text = text.replace(old, new)
-    text = _RUNS.sub(lambda run: f" {run[0]} ", text)
+    text = _EACH_RUN.sub(r" \g<0> ", text)
     return re.sub(r"[^\S\n]+", " ", re.sub(r"\s*\n\s*", " \n ", text)).strip()
 
 
@@ -123,10 +129,10 @@ def reference_encode(
         ids += remembered[word]
     return ids
 
-# %% ../nbs/01_bpe.ipynb #0d933050
+# %% ../nbs/01_bpe.ipynb #c2b44295
 _STRAIGHT = {"“": '"', "”": '"', "‘": "'", "’": "'", "ʼ": "'", "—": "-", "–": "-", "…": "..."}
 _LETTERS = "".join(chr(c) for c in range(0xC0, 0x180) if chr(c) not in "ÂÃÎÐØÙ×÷Ĳĳŉ")
-_PRINTABLE = bytes(range(32, 127)) + b"\t\n\f"
+_CONTROLS = bytes({*range(32), 127} - {*b"\t\n\f"})
 _ENTITY = re.compile(r"&#?[0-9A-Za-z]{1,24};")
 _LOUD = re.compile(
     rf"[^\t\n\f -~{_LETTERS}{''.join(_STRAIGHT)}]"  # a character that ftfy might change
@@ -134,7 +140,7 @@ _LOUD = re.compile(
     rf"|{_ENTITY.pattern}"
 )
 
-# %% ../nbs/01_bpe.ipynb #46c7de7b
+# %% ../nbs/01_bpe.ipynb #f8141b54
 def _plain(text):
     "The text with straight quotes and plain dashes"
     for old, new in _STRAIGHT.items():
@@ -142,13 +148,16 @@ def _plain(text):
     return text
 
 
+def _is_calm(text):
+    "Whether it has neither control characters nor HTML, judged by quick C functions"
+    encoded = text.encode(errors="surrogatepass")
+    changed = len(encoded.translate(None, _CONTROLS)) < len(encoded)
+    return not changed and not ("&" in text and _ENTITY.search(text))
+
+
 def _is_quiet_ascii(text):
-    "Whether ftfy would leave this alone, judged by C functions that run at gigabytes a second"
-    return (
-        text.isascii()
-        and not text.encode().translate(None, _PRINTABLE)
-        and not ("&" in text and _ENTITY.search(text))
-    )
+    "Whether ftfy would leave this alone for sure"
+    return text.isascii() and _is_calm(text)
 
 # %% ../nbs/01_bpe.ipynb #25394bdd
 _LINE_ENDS = "\r\x0b\x1c\x1d\x1e\x1f\x85\u2028\u2029"
@@ -173,7 +182,7 @@ def check_text(
                     "it was decoded wrongly: decode it again with errors='replace'"
                 ) from None
 
-# %% ../nbs/01_bpe.ipynb #7e0d4665
+# %% ../nbs/01_bpe.ipynb #f1e7ad70
 def repair(
     text: str,  # raw text
 ) -> str:  # repaired text, which `standardise` takes to the same as `ftfy.fix_text(text)`
@@ -187,8 +196,10 @@ def repair(
 
     if any(end in text for end in _LINE_ENDS):
         return ftfy.fix_text(text)
-    lines, fixed, tag = text.split("\n"), plain.split("\n"), None
+    lines, fixed, tag, calm = text.split("\n"), plain.split("\n"), None, _is_calm(plain)
     for i, line in enumerate(lines):
+        if calm and fixed[i].isascii():
+            continue
         if not _is_quiet_ascii(fixed[i]) and _LOUD.search(line):
             if tag is None:  # the line with the first `<`
                 tag = text.count("\n", 0, text.find("<")) if "<" in text else len(lines)
@@ -234,8 +245,12 @@ def _is_entangled(
                     return True
     return False
 
-# %% ../nbs/01_bpe.ipynb #6479666d
-_EASY = re.compile(r"(')?([A-Za-z]+)('s|[:']|(?:(?<=[a-z])|(?<=[A-Z]{2}))\.)?")
+# %% ../nbs/01_bpe.ipynb #30fc5661
+_EASY = re.compile(
+    r"(')?([A-Za-z]+|[0-9]+)"  # an opening quote, letters or digits
+    r"(\.\.+|(?<=[a-z0-9])\.|(?<=[A-Z]{2})\.)?"  # dots
+    r"('[sS]|[:'])?"  # a closing sign
+)
 
 
 @lru_cache(maxsize=1)
@@ -252,9 +267,10 @@ def _split_easily(chunk):
     if chunk.isalpha():
         return (chunk.lower(),)
     if easy := _EASY.fullmatch(chunk):
-        before, core, after = easy[1] or "", easy[2], easy[3] or ""
-        if exceptions.isdisjoint((core, before + core, core + after)):
-            return tuple(part for part in (before, core.lower(), after) if part)
+        quote, core, dots, end = (part or "" for part in easy.groups())
+        inner = {core, quote + core, core + dots, quote + core + dots, core + dots + end}
+        if exceptions.isdisjoint(inner | {dots + end} if dots else inner):
+            return tuple(part for part in (quote, core.lower(), dots, end.lower()) if part)
     return None
 
 
@@ -272,10 +288,7 @@ def split_chunk(
         raise Entangled(chunk)
     return tuple(token.lower() for token in tokens)
 
-# %% ../nbs/01_bpe.ipynb #432b20da
-_MARKS = '-~!";?+,)(\\/*[]}{|_'  # what standardising sets apart
-
-
+# %% ../nbs/01_bpe.ipynb #3c443473
 @lru_cache(maxsize=1 << 18)
 def words_of_chunk(
     chunk: str,  # repaired text without any white space
@@ -311,8 +324,22 @@ def words_in(
             words += words_of_line(chunks)
     return words
 
-# %% ../nbs/01_bpe.ipynb #47d8a4bb
+# %% ../nbs/01_bpe.ipynb #0e3034f3
 _START = "fork" if sys.platform == "linux" else "spawn"  # how worker processes begin
+
+
+def _begin(setup, shared, function, tasks):
+    "Sets up a worker process"
+    global _function, _tasks
+    _function, _tasks = function, tasks
+    gc.freeze()  # what is there is not searched for garbage, and so stays shared with the parent
+    if setup:
+        setup(*shared)
+
+
+def _do(number):
+    "Does a task that the worker process has had from its beginning"
+    return _function(_tasks[number])
 
 
 def in_processes(
@@ -333,8 +360,10 @@ def in_processes(
         return
     from multiprocess import get_context
 
-    with get_context(_START).Pool(processes, setup, shared) as pool:
-        yield from pool.imap(function, tasks)
+    known = isinstance(tasks, list) and _START == "fork"  # the workers have the list already
+    begin = setup, shared, function, tasks if known else None
+    with get_context(_START).Pool(processes, _begin, begin) as pool:
+        yield from pool.imap(_do, range(len(tasks))) if known else pool.imap(function, tasks)
 
 
 def check_documents(
@@ -363,21 +392,36 @@ def in_batches(
     if batch:
         yield batch
 
-# %% ../nbs/01_bpe.ipynb #ae603c6c
-def _count_some(texts):
-    "Words and their counts in some documents, as a string and an array, which travel fast"
-    texts = [repair(text) for text in texts]
-    chunks, words, entangled = Counter(), defaultdict(int), set()
-    for text in texts:
-        chunks.update(text.split())
-    for chunk, count in chunks.items():
+# %% ../nbs/01_bpe.ipynb #42ea4f34
+def _count_chunks(chunks):
+    "Words and their counts, the entangled chunks, and the parts that make them so"
+    lines = _set_apart("\n".join(chunks)).split("\n")  # all chunks at once
+    parts, words, bad = defaultdict(int), defaultdict(int), set()
+    for line, count in zip(lines, chunks.values()):
+        for part in line.split():
+            parts[part] += count
+    exceptions = _exceptions()
+    for part, count in parts.items():
+        if part.isalpha() and part not in exceptions:
+            words[part.lower()] += count
+            continue
         try:
-            for word in words_of_chunk(chunk):
+            for word in split_chunk(part):
                 words[word] += count
         except Entangled:
-            entangled.add(chunk)
+            bad.add(part)
+    entangled = {c for c, line in zip(chunks, lines) if bad and not bad.isdisjoint(line.split())}
+    return words, entangled, bad
+
+
+def _count_some(texts):
+    "Words and their counts in some documents, as a string and an array, which travel fast"
+    texts, chunks = [repair(text) for text in texts], Counter()
+    for text in texts:
+        chunks.update(text.split())
+    words, entangled, bad = _count_chunks(chunks)
     if entangled:
-        _count_entangled(words, texts, entangled)
+        _count_entangled(words, texts, entangled, bad)
     return " ".join(words), np.fromiter(words.values(), np.int64, len(words))
 
 
@@ -393,15 +437,15 @@ def _lines_with(text, chunks):
     return [text[start:end] for start, end in sorted(lines)]
 
 
-def _count_entangled(words, texts, entangled):
-    "Counts lines with entangled chunks as a whole, and takes their other chunks out again"
+def _count_entangled(words, texts, entangled, bad):
+    "Counts lines with entangled chunks as a whole, and takes their other parts out again"
     for text in texts:
         for line in _lines_with(text, entangled):
             if not entangled.isdisjoint(line.split()):
                 for word in words_of_line(line.split()):
                     words[word] += 1
-                for chunk in line.split():
-                    for word in () if chunk in entangled else words_of_chunk(chunk):
+                for part in standardise(line).split():
+                    for word in () if part in bad else split_chunk(part):
                         words[word] -= 1
 
 
@@ -419,7 +463,7 @@ def count_words(
             counts[word] += number
     return +Counter(counts)
 
-# %% ../nbs/01_bpe.ipynb #1389565f
+# %% ../nbs/01_bpe.ipynb #5c17b472
 class _Chains:
     "All distinct words as chains of numbered symbols, in flat arrays; the last place is empty"
 
@@ -437,6 +481,7 @@ class _Chains:
         self.next[last] = self.next[size] = size
         self.previous[0] = self.previous[last[:-1] + 1] = size
         self.weight = np.append(np.repeat(list(counts.values()), lengths), 0)
+        self.owner = np.full(size + 1, -1)  # room for `_losers`
 
     def pairs(self, places):
         "Those places where a pair begins, and the pairs, each as one number"
@@ -451,12 +496,19 @@ class _Chains:
         self.symbol[places], self.symbol[right] = numbers, -1
         self.next[places], self.previous[beyond] = beyond, places
 
-# %% ../nbs/01_bpe.ipynb #9e6c7391
+# %% ../nbs/01_bpe.ipynb #0a565e09
+def _is_new(numbers):
+    "Where a sorted number differs from the one before"
+    new = np.ones(len(numbers), dtype=bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
+    return new
+
+
 def _tally(keys, weights):
     "Sums weights by key; also the order that sorts the keys, and where each key begins in it"
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)
     keys = keys[order]
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    starts = np.flatnonzero(_is_new(keys))
     sums = np.add.reduceat(weights[order], starts) if len(starts) else weights[:0]
     return keys[starts], sums, order, starts
 
@@ -464,9 +516,9 @@ def _tally(keys, weights):
 def _distinct(*arrays):
     "The different numbers in some arrays, sorted"
     numbers = np.sort(np.concatenate(arrays))
-    return numbers[np.diff(numbers, prepend=-1) > 0]
+    return numbers[_is_new(numbers)]
 
-# %% ../nbs/01_bpe.ipynb #79d18bd0
+# %% ../nbs/01_bpe.ipynb #2f42f85b
 class _Books:
     "Counts and places of all pairs that occur at least `floor` times, and a queue of them"
 
@@ -486,16 +538,20 @@ class _Books:
         if self.floor is None:
             self.floor = max(1, int(sums.max(initial=0)) // 32)
         places, ends, kept = places[order], np.append(starts[1:], len(keys)), sums >= self.floor
-        columns = (column[kept].tolist() for column in (pairs, sums, starts, ends))
-        for pair, count, start, end in zip(*columns):
-            self.counts[pair], self.places[pair] = count, places[start:end]
-            self.push(pair)
+        pairs, sums = pairs[kept].tolist(), sums[kept].tolist()
+        self.counts.update(zip(pairs, sums))
+        self.places.update(
+            (pair, places[start:end])
+            for pair, start, end in zip(pairs, starts[kept].tolist(), ends[kept].tolist())
+        )
+        self.push(pairs)
 
-    def push(self, pair):
-        "Puts a pair into the queue: the highest count first, then the oldest"
-        if self.counts[pair] >= self.floor:
-            newer = max(pair >> 32, pair & 0xFFFFFFFF)
-            heapq.heappush(self.queue, (-self.counts[pair], newer, pair))
+    def push(self, pairs):
+        "Puts pairs into the queue: the highest count first, then the oldest"
+        for pair in pairs:
+            if (count := self.counts[pair]) >= self.floor:
+                newer = max(pair >> 32, pair & 0xFFFFFFFF)
+                heapq.heappush(self.queue, (-count << 96) | (newer << 64) | pair)
 
     def subtract(self, places):
         "Takes the pairs that begin at these places out of the counts"
@@ -505,22 +561,29 @@ class _Books:
             if pair in self.counts:
                 self.counts[pair] -= count
 
-# %% ../nbs/01_bpe.ipynb #035b5e1a
+    def drop(self, pairs):
+        "Takes merged pairs out of the books"
+        for pair in pairs:
+            del self.counts[pair], self.places[pair]
+
+# %% ../nbs/01_bpe.ipynb #0828e6ce
 @patch
 def take(self: _Books, limit):
     "The next pairs of the queue, in order, no two of them spelling the same piece"
-    names, batch, spelled = self.chains.names, [], set()
-    while self.queue and len(batch) < limit:
-        count, _, pair = self.queue[0]
-        if count != -self.counts[pair]:  # out of date
-            heapq.heappop(self.queue)
-            self.push(pair)
+    names, batch, spelled, queue = self.chains.names, [], set(), self.queue
+    while queue and len(batch) < limit:
+        count, pair = -(queue[0] >> 96), queue[0] & 0xFFFFFFFF_FFFFFFFF
+        if count != self.counts[pair]:  # out of date
+            heapq.heappop(queue)
+            self.push([pair])
             continue
-        name = names[pair >> 32] + names[pair & 0xFFFFFFFF]
-        alone = pair >> 32 == pair & 0xFFFFFFFF or name in self.chains.number
+        left, right = pair >> 32, pair & 0xFFFFFFFF
+        name = names[left] + names[right]
+        alone = left == right or name in self.chains.number
         if name in spelled or (alone and batch):
             break
-        batch.append(heapq.heappop(self.queue)[2])
+        heapq.heappop(queue)
+        batch.append(pair)
         spelled.add(name)
         if alone:
             break
@@ -537,12 +600,12 @@ def occurrences(self: _Books, batch):
     good = (symbol[places] == left) & (symbol[self.chains.next[places]] == right)
     return places[good], rank[good]
 
-# %% ../nbs/01_bpe.ipynb #621fe04a
+# %% ../nbs/01_bpe.ipynb #4822b1a1
 def _losers(chains, places, rank, batch):
     "The pairs that overlap with an earlier pair of the batch that is merged"
-    owner = np.full(chains.size + 1, -1, dtype=np.int32)
-    owner[places] = rank
-    other = owner[chains.next[places]]
+    chains.owner[places] = rank
+    other = chains.owner[chains.next[places]]
+    chains.owner[places] = -1
     meet = other >= 0
     later, earlier = np.maximum(rank, other)[meet], np.minimum(rank, other)[meet]
     lost = set()
@@ -573,7 +636,7 @@ def _cut(counts, tallest, lost):
         bound = max(bound, count if i in lost else tallest[i])
     return len(counts)
 
-# %% ../nbs/01_bpe.ipynb #e72d4e01
+# %% ../nbs/01_bpe.ipynb #8cde2371
 def _without_overlap(chains, places):
     "Of the places where a symbol meets itself, every second one of a run, from left to right"
     kept, taken = [], -1
@@ -584,32 +647,45 @@ def _without_overlap(chains, places):
     return np.array(kept, dtype=np.int64)
 
 
+def _chosen(chains, books, batch, places, rank):
+    "Which pairs of a batch may be merged at once, as places in the batch"
+    if len(batch) == 1:
+        return [0]
+    lost = _losers(chains, places, rank, batch)
+    tallest = _tallest_new(chains, places, rank, batch)
+    size = _cut([books.counts[pair] for pair in batch], tallest, lost)
+    return [i for i in range(size) if i not in lost]
+
+# %% ../nbs/01_bpe.ipynb #97303b3e
+def _new_symbols(chains, batch, chosen):
+    "Gives each chosen pair the number of its piece; also the merges, and if the piece is known"
+    merges, numbers, known = [], np.full(len(batch), -1), False
+    for i in chosen:
+        pair = chains.names[batch[i] >> 32], chains.names[batch[i] & 0xFFFFFFFF]
+        piece = pair[0] + pair[1]
+        known = piece in chains.number
+        if not known:
+            chains.number[piece] = len(chains.names)
+            chains.names.append(piece)
+        numbers[i] = chains.number[piece]
+        merges.append(pair)
+    return merges, numbers, known
+
+
 def _merge_round(chains, books, batch):
     "Merges as many pairs of a batch as may be merged at once; gives the merges in order"
     places, rank = books.occurrences(batch)
-    lost, size = set(), len(batch)
-    if size > 1:
-        lost = _losers(chains, places, rank, batch)
-        tallest = _tallest_new(chains, places, rank, batch)
-        size = _cut([books.counts[pair] for pair in batch], tallest, lost)
-    elif batch[0] >> 32 == batch[0] & 0xFFFFFFFF:
+    chosen = _chosen(chains, books, batch, places, rank)
+    if batch[0] >> 32 == batch[0] & 0xFFFFFFFF:  # a symbol with itself, alone in its batch
         places = _without_overlap(chains, places)
         rank = np.zeros(len(places), dtype=np.int64)
-    merges, numbers, known = [], np.full(len(batch), -1), False
-    for i in sorted(set(range(size)) - lost):
-        names = chains.names[batch[i] >> 32], chains.names[batch[i] & 0xFFFFFFFF]
-        known = "".join(names) in chains.number
-        numbers[i] = chains.number.setdefault("".join(names), len(chains.names))
-        chains.names += [] if known else ["".join(names)]
-        merges.append(names)
-    places, numbers = places[numbers[rank] >= 0], numbers[rank][numbers[rank] >= 0]
+    merges, numbers, known = _new_symbols(chains, batch, chosen)
+    numbers = numbers[rank]
+    places, numbers = places[numbers >= 0], numbers[numbers >= 0]
     before = chains.previous[places]
     books.subtract(_distinct(before, places, chains.next[places]))
-    for i, pair in enumerate(batch):
-        if i >= size or i in lost:
-            books.push(pair)
-        else:
-            del books.counts[pair], books.places[pair]
+    books.drop([batch[i] for i in chosen])
+    books.push(pair for pair in batch if pair in books.counts)
     chains.join(places, numbers)
     if known:  # this piece has older pairs, which are booked already
         books.rebuild()
@@ -617,7 +693,7 @@ def _merge_round(chains, books, batch):
         books.enter(_distinct(chains.previous[places], places))
     return merges
 
-# %% ../nbs/01_bpe.ipynb #eb19c33e
+# %% ../nbs/01_bpe.ipynb #7647c840
 def learn_merges(
     counts: dict[str, int],  # {word: how often it occurs}
     size: int,  # number of merges to learn
@@ -648,7 +724,7 @@ def learn_merges(
             )
     return merges
 
-# %% ../nbs/01_bpe.ipynb #10108f68
+# %% ../nbs/01_bpe.ipynb #79f06e2d
 def build_vocabulary(
     characters: Iterable[str],  # single characters
     merges: list[tuple[str, str]],  # merges in the order learned
@@ -664,7 +740,7 @@ def build_vocabulary(
     ]
     return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
 
-# %% ../nbs/01_bpe.ipynb #c36f0ea7
+# %% ../nbs/01_bpe.ipynb #1784bb97
 def _merge_short(pieces, ranks):
     "Joins pairs by a list of their ranks; its minimum is found by C code, fast for ordinary words"
     none = len(ranks)
@@ -707,7 +783,7 @@ def apply_merges(
     "Joins the lowest-ranked pair, the leftmost first, until none is left"
     return (_merge_short if len(word) < 100 else _merge_long)([*characters_of(word)], ranks)
 
-# %% ../nbs/01_bpe.ipynb #43c8e0eb
+# %% ../nbs/01_bpe.ipynb #0b3d7600
 class Memory(dict):
     "Remembers answers, twice `limit` at most, forgetting what was not asked for lately"
 
@@ -731,14 +807,27 @@ class Memory(dict):
             self[question] = answer
         return answer
 
-# %% ../nbs/01_bpe.ipynb #bf7b8e72
+# %% ../nbs/01_bpe.ipynb #6beb8e44
+def _check_types(vocabulary, merges):
+    "Raises `UserError` unless these are a dictionary and pairs"
+    if not isinstance(vocabulary, dict):
+        raise UserError(
+            f"the vocabulary is of type {type(vocabulary).__name__}; a dictionary of pieces and "
+            "ids was expected"
+        )
+    for rank, pair in enumerate(merges):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise UserError(f"merge {rank} is {pair!r}; a pair of pieces was expected")
+
+
 def check_vocabulary(
     vocabulary: dict[str, int],  # {piece: id}
     merges: list[tuple[str, str]],  # pairs of pieces in the order learned
 ) -> None:
     "Raises `UserError` unless vocabulary and merges are whole and fit together"
     advice = "take both from the same tokenizer, and see that they are whole"
-    if sorted(vocabulary.values(), key=str) != sorted(range(len(vocabulary)), key=str):
+    _check_types(vocabulary, merges)
+    if {*vocabulary.values()} != {*range(len(vocabulary))}:
         raise UserError(f"the ids of the vocabulary have gaps or repeats; {advice}")
     made = {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
     for rank, (left, right) in enumerate(merges):
@@ -758,7 +847,7 @@ def check_vocabulary(
             f"{advice}"
         )
 
-# %% ../nbs/01_bpe.ipynb #61248e92
+# %% ../nbs/01_bpe.ipynb #6bd41a7f
 SPECIALS = ("_start_", "_delimiter_", "_classify_")
 
 
@@ -810,7 +899,7 @@ class BPETokenizer:
         "SHA-256 of vocabulary and merges, in hexadecimal: equal ones give equal ids to equal words"
         return hashlib.sha256(json.dumps([self.pieces, self.merges]).encode()).hexdigest()
 
-# %% ../nbs/01_bpe.ipynb #42224555
+# %% ../nbs/01_bpe.ipynb #f3ba8ce2
 @patch
 def _packed(self: BPETokenizer, ids):
     "Ids as raw bytes"
@@ -829,27 +918,39 @@ def encode_word(
     self: BPETokenizer,
     word: str,  # one word in lower case, as `words_in` gives it
 ) -> list[int]:  # its ids
-    "The ids of a word that is split off already"
+    "The ids of a word that is split off already; `UserError` if there is none"
+    check_text(word)
+    if not word:
+        raise UserError("the word is empty; a word has at least one character")
     return np.frombuffer(self._encode_word(word), self.dtype).tolist()
 
 
 @patch
 def _encode_chunk(self: BPETokenizer, chunk):
-    "The ids of a chunk without white space, as bytes"
+    "The ids of a chunk without white space, or of the mark between two lines, as bytes"
+    if chunk == "\0":
+        return self._line_break
     return b"".join(map(self._ids_of_word.__getitem__, words_of_chunk(chunk)))
 
 
 @patch
 def _encode(self: BPETokenizer, text):
     "The ids of a text, as bytes"
-    find, lines = self._ids_of_chunk.__getitem__, []
-    for line in repair(text).split("\n"):
-        if chunks := line.split():
-            try:
-                lines.append(b"".join(map(find, chunks)))
-            except Entangled:
-                lines.append(b"".join(map(self._ids_of_word.__getitem__, words_of_line(chunks))))
-    return self._line_break.join(lines)
+    lines = [line for line in map(str.strip, repair(text).split("\n")) if line]
+    blocks = [lines[start : start + 8] for start in range(0, len(lines), 8)]
+    return self._line_break.join([self._encode_lines(block) for block in blocks])
+
+
+@patch
+def _encode_lines(self: BPETokenizer, lines):
+    "The ids of lines that are not empty, as bytes"
+    chunks = " \0 ".join(lines).split()  # text that is repaired holds no \0
+    try:
+        return b"".join(map(self._ids_of_chunk.__getitem__, chunks))
+    except Entangled:
+        if len(lines) > 1:
+            return self._line_break.join([self._encode_lines([line]) for line in lines])
+        return b"".join(map(self._ids_of_word.__getitem__, words_of_line(chunks)))
 
 
 @patch
@@ -860,7 +961,7 @@ def encode(
     "Text to ids; characters not in the vocabulary become `<unk>`; `UserError` if it is not text"
     return np.frombuffer(self._encode(text), self.dtype).tolist()
 
-# %% ../nbs/01_bpe.ipynb #7320a1ed
+# %% ../nbs/01_bpe.ipynb #d905ed6e
 def _use_tokenizer(tokenizer):
     "Sets up a worker process"
     global _tokenizer
@@ -893,13 +994,14 @@ def _arrays(tokenizer, texts, processes):
             yield np.frombuffer(tokenizer._encode(text), tokenizer.dtype)
         return
     tasks = in_batches(texts)
+    tasks = [*tasks] if isinstance(texts, list) else tasks
     for lengths, ids in in_processes(_encode_some, tasks, processes, _use_tokenizer, (tokenizer,)):
         start = 0
         for length in np.frombuffer(lengths, np.uint64).tolist():
             yield np.frombuffer(ids, tokenizer.dtype, length // tokenizer.dtype.itemsize, start)
             start += length
 
-# %% ../nbs/01_bpe.ipynb #1591c59b
+# %% ../nbs/01_bpe.ipynb #33676358
 def _checked(ids, size, described):
     "Ids as a list of `int`; `UserError` for what is no id"
     try:
@@ -925,7 +1027,16 @@ def decode(
     text = "".join([names[number] for number in _checked(ids, len(names), described)])
     return re.sub(" ?\n ", "\n", text.replace(END, " ")).removesuffix(" ")
 
-# %% ../nbs/01_bpe.ipynb #e040b20b
+# %% ../nbs/01_bpe.ipynb #a459d65c
+def _commonest_characters(counts, size):
+    "The characters that occur most often in counted words, of equals the smaller code first"
+    codes = np.frombuffer("".join(counts).encode("utf-32-le"), np.uint32)
+    lengths = np.fromiter(map(len, counts), np.int64, len(counts))
+    times = np.repeat(np.fromiter(counts.values(), np.int64, len(counts)), lengths)
+    codes, sums, _, _ = _tally(codes.astype(np.int64), times)
+    return [chr(code) for code in codes[np.argsort(-sums, kind="stable")][:size].tolist()]
+
+
 @patch(cls_method=True)
 def train(
     cls: BPETokenizer,
@@ -936,11 +1047,10 @@ def train(
     fewer: bool = False,  # whether a smaller vocabulary is fine if the text runs out of pairs
 ) -> BPETokenizer:
     "Learns a vocabulary; the same text gives the same one, in any order and number of processes"
-    counts, common = count_words(texts, processes), Counter()
-    for word, count in counts.items():
-        for character in word:
-            common[character] += count
-    kept = sorted(common, key=lambda character: (-common[character], character))[:characters]
+    if type(vocab_size) is not int or type(characters) is not int:
+        raise UserError(f"vocab_size {vocab_size!r}, characters {characters!r}: give whole numbers")
+    counts = count_words(texts, processes)
+    kept = _commonest_characters(counts, characters)
     if not kept:
         raise UserError("there is no word in the text; a vocabulary is learned from words")
     size = vocab_size - 2 * len(kept) - 2
@@ -953,7 +1063,14 @@ def train(
     merges = learn_merges({w: n for w, n in counts.items() if keep.issuperset(w)}, size, fewer)
     return cls(build_vocabulary(kept, merges), merges)
 
-# %% ../nbs/01_bpe.ipynb #c6df703a
+# %% ../nbs/01_bpe.ipynb #b1ca10bb
+def _folder(path):
+    "A path; `UserError` for what is none"
+    if not isinstance(path, str | Path):
+        raise UserError(f"{path!r} is no folder; the path of one was expected, as a str or Path")
+    return Path(path)
+
+
 def _file_names(form, merges):
     "The names of vocabulary and merges"
     if form not in ("hub", "openai"):
@@ -969,12 +1086,12 @@ def save(
     form: str = "hub",  # hub: vocab.json and merges.txt; openai: as released
 ) -> None:
     "Writes vocabulary and merges in one of the two forms in use; `UserError` if it can't"
-    names = _file_names(form, len(self.merges))
+    names, folder = _file_names(form, len(self.merges)), _folder(folder)
     lines = ["#version: 0.2", *(f"{left} {right}" for left, right in self.merges), ""]
-    write_text(Path(folder) / names[1], "\n".join(lines))
-    write_text(Path(folder) / names[0], json.dumps(self.vocabulary))
+    write_text(folder / names[1], "\n".join(lines))
+    write_text(folder / names[0], json.dumps(self.vocabulary))
 
-# %% ../nbs/01_bpe.ipynb #b463b031
+# %% ../nbs/01_bpe.ipynb #e01e6cbd
 def _vocabulary_files(folder):
     "The two files in a folder, whichever form they have"
     try:
@@ -1014,8 +1131,9 @@ def load(
     source: str | Path,  # a folder with either form, or owner/name on the Hub
 ) -> BPETokenizer:
     "Reads a tokenizer; `UserError` if a file is missing, cut short or does not fit"
-    on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)) and not Path(source).exists()
-    vocabulary, merges = _download(str(source)) if on_hub else _vocabulary_files(Path(source))
+    folder = _folder(source)
+    on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)) and not folder.exists()
+    vocabulary, merges = _download(str(source)) if on_hub else _vocabulary_files(folder)
     try:
         entries = json.loads(vocabulary.read_text(encoding="utf8"))
         lines = merges.read_text(encoding="utf8").split("\n")
@@ -1034,9 +1152,14 @@ def load(
         raise UserError(f"{merges} is damaged: {bad!r} is not a line with a pair; is it whole?")
     if not isinstance(entries, dict):
         raise UserError(f"{vocabulary} holds no vocabulary, a dictionary of pieces and ids")
+    if "\u0120the" in entries:  # GPT-2 writes a leading space as this letter
+        raise UserError(
+            f"{vocabulary} is GPT-2's byte-level vocabulary, not GPT-1's; give the name gpt2, or a "
+            "folder with its published encoder.json and vocab.bpe"
+        )
     return cls(entries, pairs)
 
-# %% ../nbs/01_bpe.ipynb #25f25ba5
+# %% ../nbs/01_bpe.ipynb #8602c110
 @patch
 def to_tiktoken(
     self: BPETokenizer,
@@ -1073,7 +1196,7 @@ def to_tiktoken(
     )
     return encoding, np.array(back)
 
-# %% ../nbs/01_bpe.ipynb #ff8c9dcd
+# %% ../nbs/01_bpe.ipynb #20a4f590
 _GPT2_HASHES = {  # SHA-256 of the published files, as `tiktoken` lists them
     "vocab_bpe_hash": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
     "encoder_json_hash": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
@@ -1119,7 +1242,7 @@ class GPT2Tokenizer:
         ]
         return hashlib.sha256(json.dumps(pieces).encode()).hexdigest()
 
-# %% ../nbs/01_bpe.ipynb #477aa2e5
+# %% ../nbs/01_bpe.ipynb #02cc2a6b
 @patch
 def encode(
     self: GPT2Tokenizer,
@@ -1154,7 +1277,7 @@ def decode(
     "Ids to text; `UserError` for an id that is not in the vocabulary"
     return self.encoding.decode(_checked(ids, self.vocab_size, f"{self.vocab_size:,} entries"))
 
-# %% ../nbs/01_bpe.ipynb #a93e28ed
+# %% ../nbs/01_bpe.ipynb #84c2cb79
 @patch
 def save(
     self: GPT2Tokenizer,
@@ -1201,12 +1324,12 @@ def load(
         ) from None
     raise UserError(f"{folder} holds no encoder.json and vocab.bpe, the published files of GPT-2")
 
-# %% ../nbs/01_bpe.ipynb #7ffa4095
+# %% ../nbs/01_bpe.ipynb #604491ee
 def load_tokenizer(
     source: str | Path,  # gpt2, a folder that holds a tokenizer, or owner/name on the Hub
 ) -> BPETokenizer | GPT2Tokenizer:
     "Loads whichever tokenizer this is; `UserError` if there is none"
-    folder = Path(source)
+    folder = _folder(source)
     if str(source) == "gpt2" or (folder / "gpt2.tiktoken").is_file():
         return GPT2Tokenizer.load(source)
     if (folder / "encoder.json").is_file() and (folder / "vocab.bpe").is_file():

@@ -100,42 +100,36 @@ def _initialise(
     if isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)
 
-# %% ../nbs/04_model.ipynb #675b2e89
-def _loss_of_rows(hidden, matrix, targets, count):
-    "For some rows: their part of the loss, and the gradient of their logits"
+# %% ../nbs/04_model.ipynb #c4074289
+def _loss_of_rows(hidden, matrix, targets, share):
+    "For some rows: their part of the loss, and the gradient of their logits but for `share`"
     logits = F.linear(hidden, matrix)  # (rows, V)
-    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    kept, rows = targets != -100, torch.arange(len(targets), device=targets.device)
-    right = targets.clamp(min=0)
-    log_sum = logits.logsumexp(-1)
-    loss = ((log_sum - logits[rows, right]) * kept).sum() / count
-    gradient = logits.sub_(log_sum[:, None]).exp_()  # softmax, in the same room
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    log_probability = F.log_softmax(logits, -1, dtype=wide)
+    rows, right = torch.arange(len(targets), device=targets.device), targets.clamp(min=0)
+    loss = -(log_probability[rows, right] * share).sum()
+    gradient = log_probability.exp_()  # in the same room
     gradient[rows, right] -= 1
-    return loss, gradient.mul_(kept[:, None].to(gradient.dtype) / count)
+    return loss, gradient.to(matrix.dtype)
 
-# %% ../nbs/04_model.ipynb #8d6122d9
+# %% ../nbs/04_model.ipynb #4a1fafa3
 class _ChunkedCrossEntropy(torch.autograd.Function):
     "Cross-entropy through a matrix; computes the gradients along with the loss"
 
     @staticmethod
     def forward(context, hidden, matrix, targets, rows):
-        count, loss = (targets != -100).sum(), 0.0
-        wanted = any(context.needs_input_grad[:2])
-        grads = (
-            torch.zeros_like(hidden),
-            torch.zeros_like(matrix, dtype=torch.promote_types(matrix.dtype, torch.float32)),
-        )
+        wide, loss = torch.promote_types(matrix.dtype, torch.float32), 0.0
+        kept = (targets != -100).to(wide)
+        share = kept / kept.sum()  # of each token in the mean
+        grads = torch.zeros_like(hidden), torch.zeros_like(matrix, dtype=wide)
         for start in range(0, len(targets), rows):
             some = slice(start, start + rows)
-            part, gradient = _loss_of_rows(hidden[some], matrix, targets[some], count)
+            part, gradient = _loss_of_rows(hidden[some], matrix, targets[some], share[some])
             loss = loss + part
-            if wanted:
-                gradient = gradient.to(matrix.dtype)
-                grads[0][some] = gradient @ matrix
-                if grads[1].dtype == matrix.dtype:
-                    grads[1].addmm_(gradient.T, hidden[some])
-                else:
-                    grads[1].add_(gradient.T @ hidden[some])
+            if any(context.needs_input_grad[:2]):
+                scale = share[some, None].to(hidden.dtype)
+                grads[0][some] = (gradient @ matrix).mul_(scale)
+                grads[1].add_(gradient.T @ (hidden[some] * scale))
         context.save_for_backward(grads[0], grads[1].to(matrix.dtype))
         return loss
 

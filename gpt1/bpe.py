@@ -20,10 +20,12 @@ import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import pairwise
 from operator import index
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from fastcore.basics import patch
@@ -289,19 +291,29 @@ def split_chunk(
     return tuple(token.lower() for token in tokens)
 
 # %% ../nbs/01_bpe.ipynb #3c443473
+@lru_cache(maxsize=1 << 12)
+def _split_marks(marks):
+    "The words of several marks side by side, as in `?!`"
+    return tuple(word for part in standardise(marks).split() for word in split_chunk(part))
+
+
 @lru_cache(maxsize=1 << 18)
 def words_of_chunk(
     chunk: str,  # repaired text without any white space
 ) -> tuple[str, ...]:  # its words, in lower case
     "Standardises a chunk and splits it into words; raises `Entangled` if they need the whole line"
     core = chunk.strip(_MARKS)
-    if core.isascii() and core and not _PUNCTUATION.search(core):
-        before, _, after = chunk.partition(core)
-        if len(before) < 2 and len(after) < 2:  # as in `(what`: nothing else to standardise
-            return (*before, *split_chunk(core), *after)
-    return tuple(word for part in standardise(chunk).split() for word in split_chunk(part))
+    if not core or not core.isalpha() and (not core.isascii() or _PUNCTUATION.search(core)):
+        return tuple(word for part in standardise(chunk).split() for word in split_chunk(part))
+    words = (core.lower(),) if core.isalpha() and core not in _exceptions() else split_chunk(core)
+    if len(core) == len(chunk):
+        return words
+    before, _, after = chunk.partition(core)
+    before = before if len(before) < 2 else _split_marks(before)
+    after = after if len(after) < 2 else _split_marks(after)
+    return (*before, *words, *after)
 
-
+# %% ../nbs/01_bpe.ipynb #7012d5f7
 def words_of_line(
     chunks: list[str],  # a repaired line, split at white space
 ) -> list[str]:  # its words, in lower case
@@ -393,38 +405,16 @@ def in_batches(
         yield batch
 
 # %% ../nbs/01_bpe.ipynb #42ea4f34
-def _count_chunks(chunks):
-    "Words and their counts, the entangled chunks, and the parts that make them so"
-    lines = _set_apart("\n".join(chunks)).split("\n")  # all chunks at once
-    parts, words, bad = defaultdict(int), defaultdict(int), set()
-    for line, count in zip(lines, chunks.values()):
-        for part in line.split():
-            parts[part] += count
-    exceptions = _exceptions()
-    for part, count in parts.items():
-        if part.isalpha() and part not in exceptions:
-            words[part.lower()] += count
-            continue
-        try:
-            for word in split_chunk(part):
-                words[word] += count
-        except Entangled:
-            bad.add(part)
-    entangled = {c for c, line in zip(chunks, lines) if bad and not bad.isdisjoint(line.split())}
-    return words, entangled, bad
+def _count_chunks(texts):
+    "The chunks in some texts, with their counts"
+    import pyarrow as pa
+    from pyarrow import compute
 
+    texts = pa.array(texts, pa.large_string())
+    counted = compute.value_counts(compute.utf8_split_whitespace(texts).flatten())
+    return zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist())
 
-def _count_some(texts):
-    "Words and their counts in some documents, as a string and an array, which travel fast"
-    texts, chunks = [repair(text) for text in texts], Counter()
-    for text in texts:
-        chunks.update(text.split())
-    words, entangled, bad = _count_chunks(chunks)
-    if entangled:
-        _count_entangled(words, texts, entangled, bad)
-    return " ".join(words), np.fromiter(words.values(), np.int64, len(words))
-
-
+# %% ../nbs/01_bpe.ipynb #e47f65f0
 def _lines_with(text, chunks):
     "The lines of a text that hold one of the chunks"
     lines = set()
@@ -437,16 +427,30 @@ def _lines_with(text, chunks):
     return [text[start:end] for start, end in sorted(lines)]
 
 
-def _count_entangled(words, texts, entangled, bad):
-    "Counts lines with entangled chunks as a whole, and takes their other parts out again"
-    for text in texts:
-        for line in _lines_with(text, entangled):
-            if not entangled.isdisjoint(line.split()):
-                for word in words_of_line(line.split()):
-                    words[word] += 1
-                for part in standardise(line).split():
-                    for word in () if part in bad else split_chunk(part):
-                        words[word] -= 1
+def _count_entangled(words, texts, entangled):
+    "Counts lines with entangled chunks as a whole, and takes their other chunks out again"
+    for line in (line for text in texts for line in _lines_with(text, entangled)):
+        chunks = line.split()
+        others = [chunk for chunk in chunks if chunk not in entangled]
+        if len(others) < len(chunks):  # else it only holds the letters of one
+            for word in words_of_line(chunks):
+                words[word] += 1
+            for word in (word for chunk in others for word in words_of_chunk(chunk)):
+                words[word] -= 1
+
+# %% ../nbs/01_bpe.ipynb #265a2b0d
+def _count_some(texts):
+    "Words and their counts in some documents, as a string and an array, which travel fast"
+    texts, words, entangled = [repair(text) for text in texts], defaultdict(int), set()
+    for chunk, count in _count_chunks(texts):
+        try:
+            for word in words_of_chunk(chunk):
+                words[word] += count
+        except Entangled:
+            entangled.add(chunk)
+    if entangled:
+        _count_entangled(words, texts, entangled)
+    return " ".join(words), np.fromiter(words.values(), np.int64, len(words))
 
 
 def count_words(
@@ -458,43 +462,56 @@ def count_words(
     counts = defaultdict(int)
     if processes > 1:
         _sequences()  # spaCy is loaded once, here, and not in each new process
-    for words, numbers in in_processes(_count_some, in_batches(texts, 1 << 22), processes):
+    for words, numbers in in_processes(_count_some, in_batches(texts, 1 << 21), processes):
         for word, number in zip(words.split(" "), numbers.tolist()):
             counts[word] += number
     return +Counter(counts)
 
 # %% ../nbs/01_bpe.ipynb #5c17b472
+_AT_END = 1 << 21  # added to the code of a character that ends a word
+
+
 class _Chains:
     "All distinct words as chains of numbered symbols, in flat arrays; the last place is empty"
 
     def __init__(self, counts):
         lengths = np.fromiter(map(len, counts), np.int64, len(counts))
         last = np.cumsum(lengths) - 1  # the place where each word ends
-        code = np.frombuffer("".join(counts).encode("utf-32-le"), np.uint32).astype(np.int64)
-        code[last] += 1 << 32  # the last character of a word is another symbol
-        codes, symbol = np.unique(code, return_inverse=True)
-        self.names = [chr(c & 0xFFFFFFFF) + END * (c >> 32) for c in codes.tolist()]
+        code = np.frombuffer("".join(counts).encode("utf-32-le"), np.uint32).astype(np.int32)
+        code[last] += _AT_END
+        seen = np.zeros(2 * _AT_END, dtype=bool)
+        seen[code] = True
+        codes = np.flatnonzero(seen).tolist()
+        self.names = [chr(c % _AT_END) + END * (c // _AT_END) for c in codes]
         self.number = {name: number for number, name in enumerate(self.names)}
         self.size = size = len(code)
-        self.symbol = np.append(symbol, -1)
-        self.next, self.previous = np.arange(1, size + 2), np.arange(-1, size)
+        self.symbol = np.append((np.cumsum(seen, dtype=np.int32) - 1)[code], np.int32(-1))
+        self.next = np.arange(1, size + 2, dtype=np.int32)
+        self.previous = np.arange(-1, size, dtype=np.int32)
         self.next[last] = self.next[size] = size
         self.previous[0] = self.previous[last[:-1] + 1] = size
-        self.weight = np.append(np.repeat(list(counts.values()), lengths), 0)
+        self.weight = np.append(np.repeat([*counts.values()], lengths), 0)
         self.owner = np.full(size + 1, -1)  # room for `_losers`
 
-    def pairs(self, places):
-        "Those places where a pair begins, and the pairs, each as one number"
-        left, right = self.symbol[places], self.symbol[self.next[places]]
-        good = (left >= 0) & (right >= 0)
-        return places[good], left[good] << 32 | right[good]
+# %% ../nbs/01_bpe.ipynb #92bb22d4
+_RIGHT = 0xFFFFFFFF  # a pair is one number: left symbol << 32 | right symbol
 
-    def join(self, places, numbers):
-        "Makes the pairs that begin at `places` one symbol each"
-        right = self.next[places]
-        beyond = self.next[right]
-        self.symbol[places], self.symbol[right] = numbers, -1
-        self.next[places], self.previous[beyond] = beyond, places
+
+@patch
+def pairs(self: _Chains, places):
+    "Those places where a pair begins, and the pairs"
+    left, right = self.symbol[places], self.symbol[self.next[places]]
+    good = (left | right) >= 0  # neither is -1
+    return places[good], left[good].astype(np.int64) << 32 | right[good]
+
+
+@patch
+def join(self: _Chains, places, numbers):
+    "Makes the pairs that begin at `places` one symbol each"
+    right = self.next[places]
+    beyond = self.next[right]
+    self.symbol[places], self.symbol[right] = numbers, -1
+    self.next[places], self.previous[beyond] = beyond, places
 
 # %% ../nbs/01_bpe.ipynb #0a565e09
 def _is_new(numbers):
@@ -519,8 +536,18 @@ def _distinct(*arrays):
     return numbers[_is_new(numbers)]
 
 # %% ../nbs/01_bpe.ipynb #2f42f85b
+class _Table(NamedTuple):
+    "Columns with an entry for each booked pair, sorted by pair"
+
+    pair: np.ndarray
+    count: np.ndarray
+    newer: np.ndarray  # the newer one of its two symbols
+    start: np.ndarray  # where its places begin in the list of places
+    size: np.ndarray  # how many they are; some may have gone since
+
+
 class _Books:
-    "Counts and places of all pairs that occur at least `floor` times, and a queue of them"
+    "Counts and places of all pairs that occur at least `floor` times"
 
     def __init__(self, chains):
         self.chains = chains
@@ -528,113 +555,120 @@ class _Books:
 
     def rebuild(self):
         "Books all pairs anew, with a lower floor"
-        self.counts, self.places, self.queue, self.floor = {}, {}, [], None
-        self.enter(np.arange(self.chains.size))
+        self.table = _Table(*[np.empty(0, np.int64)] * 5)
+        self.places, self.used, self.floor = np.empty(0, np.int64), 0, None
+        self.enter(np.flatnonzero(self.chains.symbol >= 0))
 
     def enter(self, places):
-        "Books the pairs that begin at these places, none of which is in the books"
+        "Books the pairs that begin at these places, none of which is in the table"
         places, keys = self.chains.pairs(places)
         pairs, sums, order, starts = _tally(keys, self.chains.weight[places])
         if self.floor is None:
             self.floor = max(1, int(sums.max(initial=0)) // 32)
-        places, ends, kept = places[order], np.append(starts[1:], len(keys)), sums >= self.floor
-        pairs, sums = pairs[kept].tolist(), sums[kept].tolist()
-        self.counts.update(zip(pairs, sums))
-        self.places.update(
-            (pair, places[start:end])
-            for pair, start, end in zip(pairs, starts[kept].tolist(), ends[kept].tolist())
-        )
-        self.push(pairs)
+        sizes = np.diff(starts, append=len(keys))
+        newer, starts = np.maximum(pairs >> 32, pairs & _RIGHT), starts + self.note(places[order])
+        kept = sums >= self.floor
+        new = [column[kept] for column in (pairs, sums, newer, starts, sizes)]
+        at = np.searchsorted(self.table.pair, new[0])
+        self.table = _Table(*map(np.insert, self.table, [at] * 5, new))
 
-    def push(self, pairs):
-        "Puts pairs into the queue: the highest count first, then the oldest"
-        for pair in pairs:
-            if (count := self.counts[pair]) >= self.floor:
-                newer = max(pair >> 32, pair & 0xFFFFFFFF)
-                heapq.heappush(self.queue, (-count << 96) | (newer << 64) | pair)
+# %% ../nbs/01_bpe.ipynb #f7e3e3de
+@patch
+def note(self: _Books, places):
+    "Puts places on the list, and says where they begin"
+    start, self.used = self.used, self.used + len(places)
+    if self.used > len(self.places):  # make room for twice as many
+        self.places = np.resize(self.places, 2 * self.used)
+    self.places[start : self.used] = places
+    return start
 
-    def subtract(self, places):
-        "Takes the pairs that begin at these places out of the counts"
-        places, keys = self.chains.pairs(places)
-        pairs, sums, _, _ = _tally(keys, self.chains.weight[places])
-        for pair, count in zip(pairs.tolist(), sums.tolist()):
-            if pair in self.counts:
-                self.counts[pair] -= count
 
-    def drop(self, pairs):
-        "Takes merged pairs out of the books"
-        for pair in pairs:
-            del self.counts[pair], self.places[pair]
+@patch
+def subtract(self: _Books, places):
+    "Takes the pairs that begin at these places out of the counts"
+    places, keys = self.chains.pairs(places)
+    at = np.searchsorted(self.table.pair, keys)
+    at[at == len(self.table.pair)] = 0
+    booked = self.table.pair[at] == keys
+    np.subtract.at(self.table.count, at[booked], self.chains.weight[places[booked]])
+
+
+@patch
+def drop(self: _Books, at):
+    "Takes merged pairs out of the table, and those that have become rare"
+    kept = self.table.count >= self.floor
+    kept[at] = False
+    self.table = _Table(*(column[kept] for column in self.table))
 
 # %% ../nbs/01_bpe.ipynb #0828e6ce
 @patch
 def take(self: _Books, limit):
-    "The next pairs of the queue, in order, no two of them spelling the same piece"
-    names, batch, spelled, queue = self.chains.names, [], set(), self.queue
-    while queue and len(batch) < limit:
-        count, pair = -(queue[0] >> 96), queue[0] & 0xFFFFFFFF_FFFFFFFF
-        if count != self.counts[pair]:  # out of date
-            heapq.heappop(queue)
-            self.push([pair])
-            continue
-        left, right = pair >> 32, pair & 0xFFFFFFFF
+    "Where in the table the next pairs are, in order, no two of them spelling the same piece"
+    table, names, number = self.table, self.chains.names, self.chains.number
+    good = np.flatnonzero(table.count >= self.floor)
+    urgency = table.newer[good] - (table.count[good] << 24)
+    if limit < len(good):
+        first = urgency <= np.partition(urgency, limit - 1)[limit - 1]
+        good, urgency = good[first], urgency[first]
+    at = good[np.argsort(urgency, kind="stable")[:limit]]
+    spelled = set()
+    for pair in table.pair[at].tolist():
+        left, right = pair >> 32, pair & _RIGHT
         name = names[left] + names[right]
-        alone = left == right or name in self.chains.number
-        if name in spelled or (alone and batch):
+        alone = left == right or name in number
+        if name in spelled or (alone and spelled):
             break
-        heapq.heappop(queue)
-        batch.append(pair)
         spelled.add(name)
         if alone:
             break
-    return batch
+    return at[: len(spelled)]
 
 
 @patch
-def occurrences(self: _Books, batch):
-    "Where the pairs of a batch stand now, and which pair of the batch it is"
-    rank = np.repeat(np.arange(len(batch)), [len(self.places[pair]) for pair in batch])
-    places = np.concatenate([self.places[pair] for pair in batch])
-    left, right = np.array(batch)[rank] >> 32, np.array(batch)[rank] & 0xFFFFFFFF
+def occurrences(self: _Books, at):
+    "Where the pairs at these entries stand now, and which of them it is"
+    pair, _, _, start, size = (column[at] for column in self.table)
+    rank = np.repeat(np.arange(len(at)), size)
+    shift = start - np.cumsum(size) + size
+    places = self.places[np.arange(len(rank)) + shift[rank]]
     symbol = self.chains.symbol
-    good = (symbol[places] == left) & (symbol[self.chains.next[places]] == right)
+    good = symbol[places] == (pair >> 32)[rank]
+    good &= symbol[self.chains.next[places]] == (pair & _RIGHT)[rank]
     return places[good], rank[good]
 
 # %% ../nbs/01_bpe.ipynb #4822b1a1
-def _losers(chains, places, rank, batch):
-    "The pairs that overlap with an earlier pair of the batch that is merged"
+def _losers(chains, places, rank, size):
+    "Which of `size` pairs overlap with an earlier one that is merged"
     chains.owner[places] = rank
     other = chains.owner[chains.next[places]]
     chains.owner[places] = -1
     meet = other >= 0
     later, earlier = np.maximum(rank, other)[meet], np.minimum(rank, other)[meet]
-    lost = set()
-    for edge in np.unique(later * len(batch) + earlier).tolist():  # sorted by the later one
-        late, early = divmod(edge, len(batch))
-        if early not in lost:
-            lost.add(late)
+    lost = np.zeros(size, dtype=bool)
+    for late, early in zip(*divmod(_distinct(later * size + earlier), size)):  # by the later one
+        lost[late] |= not lost[early]
     return lost
 
 
-def _tallest_new(chains, places, rank, batch):
-    "For each pair of the batch, the highest count among the new pairs that its merge makes"
-    tallest, weight = np.zeros(len(batch), dtype=np.int64), chains.weight[places]
+def _tallest_new(chains, places, rank, size):
+    "For each of `size` pairs, the highest count among the new pairs that its merge makes"
+    tallest, weight = np.zeros(size, dtype=np.int64), chains.weight[places]
     for beside in (chains.previous[places], chains.next[chains.next[places]]):
         symbol = chains.symbol[beside]
         there = symbol >= 0
         keys, sums, _, _ = _tally(rank[there] << 32 | symbol[there], weight[there])
         np.maximum.at(tallest, keys >> 32, sums)
-    return tallest.tolist()
+    return tallest
 
 
-def _cut(counts, tallest, lost):
-    "How many pairs of a batch may be merged before another pair would come first"
-    bound = 0
-    for i, count in enumerate(counts):
-        if count < bound:
-            return i
-        bound = max(bound, count if i in lost else tallest[i])
-    return len(counts)
+def _may_go(chains, counts, places, rank):
+    "Which pairs of a batch, given their counts, may be merged at once"
+    if len(counts) == 1:
+        return np.ones(1, dtype=bool)
+    lost = _losers(chains, places, rank, len(counts))
+    ahead = np.where(lost, counts, _tallest_new(chains, places, rank, len(counts)))
+    early = counts[1:] < np.maximum.accumulate(ahead)[:-1]  # another would come first
+    return ~lost & (np.cumsum(np.append(0, early)) == 0)
 
 # %% ../nbs/01_bpe.ipynb #8cde2371
 def _without_overlap(chains, places):
@@ -646,46 +680,33 @@ def _without_overlap(chains, places):
             taken = int(chains.next[place])
     return np.array(kept, dtype=np.int64)
 
-
-def _chosen(chains, books, batch, places, rank):
-    "Which pairs of a batch may be merged at once, as places in the batch"
-    if len(batch) == 1:
-        return [0]
-    lost = _losers(chains, places, rank, batch)
-    tallest = _tallest_new(chains, places, rank, batch)
-    size = _cut([books.counts[pair] for pair in batch], tallest, lost)
-    return [i for i in range(size) if i not in lost]
-
 # %% ../nbs/01_bpe.ipynb #97303b3e
-def _new_symbols(chains, batch, chosen):
-    "Gives each chosen pair the number of its piece; also the merges, and if the piece is known"
-    merges, numbers, known = [], np.full(len(batch), -1), False
-    for i in chosen:
-        pair = chains.names[batch[i] >> 32], chains.names[batch[i] & 0xFFFFFFFF]
-        piece = pair[0] + pair[1]
-        known = piece in chains.number
-        if not known:
-            chains.number[piece] = len(chains.names)
-            chains.names.append(piece)
-        numbers[i] = chains.number[piece]
-        merges.append(pair)
-    return merges, numbers, known
+def _new_symbols(chains, pairs):
+    "Numbers the pieces that pairs spell; also the merges, and if a piece (then alone) is known"
+    names, number = chains.names, chains.number
+    merges = [(names[pair >> 32], names[pair & _RIGHT]) for pair in pairs.tolist()]
+    pieces = [left + right for left, right in merges]
+    known = pieces[0] in number
+    if not known:
+        number.update(zip(pieces, range(len(names), len(names) + len(pieces))))
+        names += pieces
+    return [number[piece] for piece in pieces], merges, known
 
 
-def _merge_round(chains, books, batch):
+def _merge_round(chains, books, at):
     "Merges as many pairs of a batch as may be merged at once; gives the merges in order"
-    places, rank = books.occurrences(batch)
-    chosen = _chosen(chains, books, batch, places, rank)
-    if batch[0] >> 32 == batch[0] & 0xFFFFFFFF:  # a symbol with itself, alone in its batch
+    places, rank = books.occurrences(at)
+    pairs = books.table.pair[at]
+    going = _may_go(chains, books.table.count[at], places, rank)
+    if pairs[0] >> 32 == pairs[0] & _RIGHT:  # a symbol with itself, alone in its batch
         places = _without_overlap(chains, places)
-        rank = np.zeros(len(places), dtype=np.int64)
-    merges, numbers, known = _new_symbols(chains, batch, chosen)
+        rank = np.zeros_like(places)
+    numbers = np.full(len(at), -1)
+    numbers[going], merges, known = _new_symbols(chains, pairs[going])
     numbers = numbers[rank]
     places, numbers = places[numbers >= 0], numbers[numbers >= 0]
-    before = chains.previous[places]
-    books.subtract(_distinct(before, places, chains.next[places]))
-    books.drop([batch[i] for i in chosen])
-    books.push(pair for pair in batch if pair in books.counts)
+    books.subtract(_distinct(chains.previous[places], places, chains.next[places]))
+    books.drop(at[going])
     chains.join(places, numbers)
     if known:  # this piece has older pairs, which are booked already
         books.rebuild()
@@ -709,9 +730,9 @@ def learn_merges(
     books, merges, learned = _Books(chains), [], []
     while len(merges) < size:
         limit = 8 + 3 * len(learned) // 2  # a little more than the last round could do
-        batch = books.take(min(limit, size - len(merges)))
-        if batch:
-            learned = _merge_round(chains, books, batch)
+        at = books.take(min(limit, size - len(merges)))
+        if len(at):
+            learned = _merge_round(chains, books, at)
             merges += learned
         elif books.floor > 1:
             books.rebuild()
@@ -1028,6 +1049,18 @@ def decode(
     return re.sub(" ?\n ", "\n", text.replace(END, " ")).removesuffix(" ")
 
 # %% ../nbs/01_bpe.ipynb #a459d65c
+@contextmanager
+def _collector_at_rest():
+    "Inside, Python does not look for circular garbage"
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+# %% ../nbs/01_bpe.ipynb #bbe8f0cb
 def _commonest_characters(counts, size):
     "The characters that occur most often in counted words, of equals the smaller code first"
     codes = np.frombuffer("".join(counts).encode("utf-32-le"), np.uint32)
@@ -1037,6 +1070,22 @@ def _commonest_characters(counts, size):
     return [chr(code) for code in codes[np.argsort(-sums, kind="stable")][:size].tolist()]
 
 
+def _learn(counts, vocab_size, characters, fewer):
+    "Vocabulary and merges from word counts"
+    kept = _commonest_characters(counts, characters)
+    if not kept:
+        raise UserError("there is no word in the text; a vocabulary is learned from words")
+    size = vocab_size - 2 * len(kept) - 2
+    if size < 1:
+        raise UserError(
+            f"vocab_size {vocab_size} leaves 0 merges; {2 * len(kept) + 2} entries go to the "
+            f"{len(kept)} characters of this text: raise vocab_size or keep fewer characters"
+        )
+    keep = set(kept)
+    merges = learn_merges({w: n for w, n in counts.items() if keep.issuperset(w)}, size, fewer)
+    return build_vocabulary(kept, merges), merges
+
+# %% ../nbs/01_bpe.ipynb #8cb2a4c8
 @patch(cls_method=True)
 def train(
     cls: BPETokenizer,
@@ -1049,19 +1098,9 @@ def train(
     "Learns a vocabulary; the same text gives the same one, in any order and number of processes"
     if type(vocab_size) is not int or type(characters) is not int:
         raise UserError(f"vocab_size {vocab_size!r}, characters {characters!r}: give whole numbers")
-    counts = count_words(texts, processes)
-    kept = _commonest_characters(counts, characters)
-    if not kept:
-        raise UserError("there is no word in the text; a vocabulary is learned from words")
-    size = vocab_size - 2 * len(kept) - 2
-    if size < 1:
-        raise UserError(
-            f"vocab_size {vocab_size} leaves 0 merges; {2 * len(kept) + 2} entries go to the "
-            f"{len(kept)} characters of this text: raise vocab_size or keep fewer characters"
-        )
-    keep = set(kept)
-    merges = learn_merges({w: n for w, n in counts.items() if keep.issuperset(w)}, size, fewer)
-    return cls(build_vocabulary(kept, merges), merges)
+    with _collector_at_rest():
+        counts = count_words(texts, processes)
+        return cls(*_learn(counts, vocab_size, characters, fewer))
 
 # %% ../nbs/01_bpe.ipynb #b1ca10bb
 def _folder(path):
@@ -1087,9 +1126,10 @@ def save(
 ) -> None:
     "Writes vocabulary and merges in one of the two forms in use; `UserError` if it can't"
     names, folder = _file_names(form, len(self.merges)), _folder(folder)
-    lines = ["#version: 0.2", *(f"{left} {right}" for left, right in self.merges), ""]
-    write_text(folder / names[1], "\n".join(lines))
-    write_text(folder / names[0], json.dumps(self.vocabulary))
+    with _collector_at_rest():
+        lines = ["#version: 0.2", *(f"{left} {right}" for left, right in self.merges), ""]
+        write_text(folder / names[1], "\n".join(lines))
+        write_text(folder / names[0], json.dumps(self.vocabulary))
 
 # %% ../nbs/01_bpe.ipynb #e01e6cbd
 def _vocabulary_files(folder):

@@ -247,7 +247,7 @@ def _read_anew(model, rows):
     return torch.cat([next_token_logits(model, torch.tensor([row])) for row in rows])
 
 
-@torch.no_grad()
+@torch.inference_mode()  # like `no_grad`, with less to note down
 def _steps(model, rows, numbers, greedy, use_cache, how):
     "Lengthens rows by one token at a time, and yields the tokens"
     read = Reader(model, len(rows)) if use_cache else partial(_read_anew, model)
@@ -297,18 +297,38 @@ def generate(
     return [[*map(index, row), *new] for row, new in zip(prompts, added)]
 
 # %% ../nbs/07_generation.ipynb #b14c566d
+class _Packed(torch.nn.Module):
+    "A linear layer with its matrix in the order of oneDNN, for products with few vectors"
+
+    def __init__(self, layer):
+        super().__init__()
+        self.matrix = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), 1)
+        self.bias = layer.bias.detach()
+
+    def forward(self, x):
+        return torch.ops.mkldnn._linear_pointwise(x, self.matrix, self.bias, "none", [], "")
+
+
+def _can_pack(layer):
+    "Whether a linear layer can be packed here"
+    names = "_reorder_linear_weight", "_linear_pointwise"
+    there = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, n) for n in names)
+    fits = layer.weight.device.type == "cpu" and layer.weight.dtype in (torch.float32, torch.bfloat16)
+    return there and fits
+
+
 @torch.no_grad()
 def lay_out(
     model: GPT,  # the network; it is changed in place and then meant for writing only
 ) -> GPT:  # the same one
-    "Puts the longer side of each float32 matrix in memory first, for products with one vector"
-    for module in model.modules():
-        weight = getattr(module, "weight", None)
-        if weight is None or weight.dim() != 2 or module is model.position_embedding:
-            continue
-        if weight.dtype == torch.float32 and weight.device.type == "cpu":
-            if weight.shape[0] > weight.shape[1] and weight.is_contiguous():
-                weight.data = weight.t().contiguous().t()
+    "Puts the matrices on a CPU in the order that suits products with one vector"
+    for module in [*model.modules()]:
+        for name, layer in module.named_children():
+            if isinstance(layer, torch.nn.Linear) and _can_pack(layer):
+                setattr(module, name, _Packed(layer))
+    tokens = model.token_embedding.weight
+    if tokens.dtype == torch.float32 and tokens.device.type == "cpu":
+        tokens.data = tokens.t().contiguous().t()
     return model
 
 # %% ../nbs/07_generation.ipynb #f8b7a6d0
@@ -500,7 +520,7 @@ def _converse(answer):
 def _for_writing(run, device, bf16):
     "The network and tokenizer of a run, ready to write"
     model, tokenizer = load_model(run, device)
-    return (model.bfloat16() if bf16 else lay_out(model)), tokenizer
+    return lay_out(model.bfloat16() if bf16 else model), tokenizer
 
 
 @call_parse

@@ -11,6 +11,7 @@ import difflib
 from dataclasses import dataclass
 
 import torch
+from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
@@ -19,6 +20,9 @@ from .blocks import Block
 from .corpus import UserError
 
 # %% ../nbs/04_model.ipynb #b0cc5297
+_SIZES = "vocab_size", "context", "layers", "heads", "width", "inner"
+
+
 @dataclass(frozen=True)
 class GPTConfig:
     "The sizes of a GPT; the defaults are the paper's (section 4.1). A bad size raises `UserError`"
@@ -30,12 +34,13 @@ class GPTConfig:
     width: int = 768  # numbers per token, $C$
     inner: int = 3072  # inner width of the MLPs
     dropout: float = 0.1  # every dropout rate; at least 0 and below 1
+    embedding_dropout: str = "matrix"  # what it drops: entries of the matrix, or of the sum
 
     def __post_init__(self):
-        for field in dataclasses.fields(self)[:-1]:
-            size = getattr(self, field.name)
+        for name in _SIZES:
+            size = getattr(self, name)
             if type(size) is not int or size < 1:
-                raise UserError(f"{field.name} must be a positive whole number, not {size!r}")
+                raise UserError(f"{name} must be a positive whole number, not {size!r}")
         if self.width % self.heads:
             raise UserError(
                 f"width {self.width} cannot be split into {self.heads} equal heads: "
@@ -45,29 +50,36 @@ class GPTConfig:
             raise UserError(
                 f"dropout must be a number of at least 0 and below 1, not {self.dropout!r}"
             )
+        if self.embedding_dropout not in ("matrix", "sum"):
+            raise UserError(
+                f"embedding_dropout must be matrix or sum, not {self.embedding_dropout!r}"
+            )
 
-    def to_dict(self) -> dict:  # ready for JSON
-        "The sizes by name"
-        return dataclasses.asdict(self)
+# %% ../nbs/04_model.ipynb #a83cbedd
+@patch
+def to_dict(self: GPTConfig) -> dict:  # ready for JSON
+    "The sizes by name"
+    return dataclasses.asdict(self)
 
-    @classmethod
-    def from_dict(
-        cls,
-        sizes: dict,  # every field of `GPTConfig` and no other, as `to_dict` returns them
-    ) -> "GPTConfig":
-        "Rebuild a configuration; unknown and missing names raise `UserError`"
-        if not isinstance(sizes, dict):
-            raise UserError(f"a configuration must be a dictionary, not {type(sizes).__name__}")
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown, missing = sorted(map(str, set(sizes) - known)), sorted(known - set(sizes))
-        faults = [
-            f"{what} {', '.join(names)}"
-            for what, names in (("unknown", unknown), ("missing", missing))
-            if names
-        ]
-        if faults:
-            raise UserError(f"not a configuration of this model: {'; '.join(faults)}")
-        return cls(**sizes)
+
+@patch(cls_method=True)
+def from_dict(
+    cls: GPTConfig,
+    sizes: dict,  # every field of `GPTConfig` and no other, as `to_dict` returns them
+) -> GPTConfig:
+    "Rebuild a configuration; unknown and missing names raise `UserError`"
+    if not isinstance(sizes, dict):
+        raise UserError(f"a configuration must be a dictionary, not {type(sizes).__name__}")
+    known = {field.name for field in dataclasses.fields(cls)}
+    unknown, missing = sorted(map(str, set(sizes) - known)), sorted(known - set(sizes))
+    faults = [
+        f"{what} {', '.join(names)}"
+        for what, names in (("unknown", unknown), ("missing", missing))
+        if names
+    ]
+    if faults:
+        raise UserError(f"not a configuration of this model: {'; '.join(faults)}")
+    return cls(**sizes)
 
 # %% ../nbs/04_model.ipynb #53c1a86e
 PRESETS = {
@@ -193,65 +205,74 @@ class GPT(nn.Module):
         self.apply(_initialise)
 
     def tables(self) -> tuple[torch.Tensor, torch.Tensor]:  # tokens (V, C), positions (context, C)
-        "The embedding matrices; in training, with entries dropped"
+        "The embedding matrices; in training, with entries dropped if the configuration says so"
         tables = self.token_embedding.weight, self.position_embedding.weight
-        if not self.training or not self.config.dropout:
+        c = self.config
+        if not (self.training and c.dropout and c.embedding_dropout == "matrix"):
             return tables
-        return tuple(F.dropout(table, self.config.dropout) for table in tables)
+        return tuple(F.dropout(table, c.dropout) for table in tables)
 
-    def hidden_states(
-        self,
-        ids: torch.Tensor,  # token ids, (B, T) int64
-        tables: tuple
-        | None = None,  # a result of `tables` to use again; if None, `tables` is called
-        caches: list[KeyValueCache] | None = None,  # from `new_caches`; filled with these tokens
-        positions: torch.Tensor
-        | None = None,  # with caches: the place of each token in its row, (B, T) int64
-    ) -> torch.Tensor:  # the last block's output, (B, T, C)
-        "One vector per token; `UserError` if `ids` does not have the shape (B, T) or is too long"
-        _check_ids(ids, self.config.context)
-        tokens, places = tables or self.tables()
-        if caches is None:
-            x = F.embedding(ids, tokens) + places[: ids.shape[1]]  # (B, T, C)
-            for block in self.blocks:
-                x = block(x)
-            return x
-        seen = visible(positions)
-        _check_ids(ids, self.config.context, seen[0])
-        x = F.embedding(ids, tokens) + F.embedding(positions, places)  # (B, T, C)
-        for block, cache in zip(self.blocks, caches):
-            x = block(x, cache, positions, seen)
+# %% ../nbs/04_model.ipynb #4b667751
+@patch
+def hidden_states(
+    self: GPT,
+    ids: torch.Tensor,  # token ids, (B, T) int64
+    tables: tuple
+    | None = None,  # a result of `tables` to use again; if None, `tables` is called
+    caches: list[KeyValueCache] | None = None,  # from `new_caches`; filled with these tokens
+    positions: torch.Tensor
+    | None = None,  # with caches: the place of each token in its row, (B, T) int64
+) -> torch.Tensor:  # the last block's output, (B, T, C)
+    "One vector per token; `UserError` if `ids` does not have the shape (B, T) or is too long"
+    _check_ids(ids, self.config.context)
+    tokens, places = tables or self.tables()
+    if caches is None:
+        x = F.embedding(ids, tokens) + places[: ids.shape[1]]  # (B, T, C)
+        if self.config.embedding_dropout == "sum":
+            x = F.dropout(x, self.config.dropout, self.training)
+        for block in self.blocks:
+            x = block(x)
         return x
+    seen = visible(positions)
+    _check_ids(ids, self.config.context, seen[0])
+    x = F.embedding(ids, tokens) + F.embedding(positions, places)  # (B, T, C)
+    for block, cache in zip(self.blocks, caches):
+        x = block(x, cache, positions, seen)
+    return x
 
-    def new_caches(
-        self,
-        batch: int,  # rows
-    ) -> list[KeyValueCache]:  # one for each block
-        "Empty caches, with room for `context` tokens a row (notebook 02)"
-        c, weight = self.config, self.token_embedding.weight.detach()
-        size = c.width // c.heads
-        return [KeyValueCache(batch, c.heads, c.context, size, weight) for _ in self.blocks]
 
-    def forward(
-        self,
-        ids: torch.Tensor,  # token ids, (B, T) int64
-        targets: torch.Tensor
-        | None = None,  # the true next tokens, (B, T) int64; -100 to leave one out
-    ) -> torch.Tensor:  # logits (B, T, V); with targets the mean cross-entropy, in nats
-        "Score every token as the next one, or return the loss; `UserError` if shapes do not fit"
-        if targets is not None and targets.shape != ids.shape:
-            raise UserError(
-                f"targets must have the shape of ids, {tuple(ids.shape)}, "
-                f"not {tuple(targets.shape)}"
-            )
-        tables = self.tables()
-        hidden = self.hidden_states(ids, tables)
-        if targets is not None and ids.numel() * self.config.vocab_size > 1 << 26:
-            return chunked_cross_entropy(hidden.flatten(0, 1), tables[0], targets.flatten())
-        logits = F.linear(hidden, tables[0])  # (B, T, V)
-        if targets is None:
-            return logits
-        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
+@patch
+def new_caches(
+    self: GPT,
+    batch: int,  # rows
+) -> list[KeyValueCache]:  # one for each block
+    "Empty caches, with room for `context` tokens a row (notebook 02)"
+    c, weight = self.config, self.token_embedding.weight.detach()
+    size = c.width // c.heads
+    return [KeyValueCache(batch, c.heads, c.context, size, weight) for _ in self.blocks]
+
+# %% ../nbs/04_model.ipynb #3e0ec5dd
+@patch
+def forward(
+    self: GPT,
+    ids: torch.Tensor,  # token ids, (B, T) int64
+    targets: torch.Tensor
+    | None = None,  # the true next tokens, (B, T) int64; -100 to leave one out
+) -> torch.Tensor:  # logits (B, T, V); with targets the mean cross-entropy, in nats
+    "Score every token as the next one, or return the loss; `UserError` if shapes do not fit"
+    if targets is not None and targets.shape != ids.shape:
+        raise UserError(
+            f"targets must have the shape of ids, {tuple(ids.shape)}, "
+            f"not {tuple(targets.shape)}"
+        )
+    tables = self.tables()
+    hidden = self.hidden_states(ids, tables)
+    if targets is not None and ids.numel() * self.config.vocab_size > 1 << 26:
+        return chunked_cross_entropy(hidden.flatten(0, 1), tables[0], targets.flatten())
+    logits = F.linear(hidden, tables[0])  # (B, T, V)
+    if targets is None:
+        return logits
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
 
 # %% ../nbs/04_model.ipynb #babafe4b
 def count_parameters(

@@ -75,7 +75,7 @@ def stored_shapes(
         ours = GPT(config).state_dict()
     return {name: tuple(_turned(name, ours[name]).shape) for name in tensor_names(config.layers)}
 
-# %% ../nbs/10_pretrained.ipynb #490a68af
+# %% ../nbs/10_pretrained.ipynb #fce1fd66
 _READ = (torch.float32, torch.float16, torch.bfloat16)  # each exactly a float32
 
 
@@ -96,7 +96,7 @@ def _checked(tensor, shape, what):
         )
     return tensor.detach().float().cpu()
 
-
+# %% ../nbs/10_pretrained.ipynb #052164e9
 def _check_names(found, expected, source):
     "Raises `UserError` unless `found` are the names expected"
     missing = [name for name in expected if name not in found]
@@ -108,7 +108,7 @@ def _check_names(found, expected, source):
                 f"{source} {verb} {names[0]}{more}; {len(expected)} tensors were expected"
             )
 
-# %% ../nbs/10_pretrained.ipynb #cac1556b
+# %% ../nbs/10_pretrained.ipynb #ccf28bb2
 def import_weights(
     theirs: dict[str, torch.Tensor],  # by their names in `transformers`, without `transformer.`
     config: GPTConfig,  # the sizes
@@ -122,7 +122,7 @@ def import_weights(
         for ours, name in names.items()
     }
 
-
+# %% ../nbs/10_pretrained.ipynb #00ff32ae
 def export_weights(
     model: GPT,  # the network
 ) -> dict[str, torch.Tensor]:  # names and layout of `transformers`; may share memory with it
@@ -184,7 +184,7 @@ def new_folder(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
-# %% ../nbs/10_pretrained.ipynb #e4a7652b
+# %% ../nbs/10_pretrained.ipynb #fb4284e8
 def _check_vocabulary(model, tokenizer):
     "Raises `UserError` unless this is a GPT-1 tokenizer with an entry for each row of the network"
     if not isinstance(tokenizer, BPETokenizer):
@@ -203,7 +203,7 @@ def _check_size(model, tokenizer):
             f"{tokenizer.vocab_size:,} entries; give the vocabulary it was trained with"
         )
 
-
+# %% ../nbs/10_pretrained.ipynb #2c84ba45
 def to_openai(
     model: GPT,  # the network
     folder: str | Path,  # the folder to make
@@ -221,7 +221,7 @@ def to_openai(
         if tokenizer is not None:
             tokenizer.save(temporary, "openai")
 
-# %% ../nbs/10_pretrained.ipynb #0389bdfb
+# %% ../nbs/10_pretrained.ipynb #8b62faba
 def _read_json(path):
     "The content of a JSON file; `UserError` if there is none"
     try:
@@ -233,7 +233,7 @@ def _read_json(path):
             f"cannot read {path} ({type(error).__name__}); a JSON file was expected"
         ) from None
 
-
+# %% ../nbs/10_pretrained.ipynb #03156fe6
 def _config(path, **sizes):
     "The sizes; `UserError` naming the file they come from if they can't be"
     try:
@@ -244,7 +244,7 @@ def _config(path, **sizes):
         raise UserError(f"{path} asks for {total:,} numbers; GPT-1 has 116,534,784: is it damaged?")
     return config
 
-
+# %% ../nbs/10_pretrained.ipynb #8ec17167
 def _sizes_from(shapes, heads, path):
     "The sizes that OpenAI's list of shapes tells"
     try:
@@ -267,7 +267,7 @@ def _sizes_from(shapes, heads, path):
     sizes = dict(vocab_size=vocab_size, context=context, layers=layers, width=width, inner=inner)
     return _config(path, heads=width // 64 if heads is None else heads, **sizes)
 
-# %% ../nbs/10_pretrained.ipynb #b504de96
+# %% ../nbs/10_pretrained.ipynb #57e27ede
 def _read_shapes(path, heads):
     "The sizes and the names of the tensors; `UserError` if a shape does not fit the others"
     shapes = _read_json(path)
@@ -281,7 +281,7 @@ def _read_shapes(path, heads):
             )
     return config, names
 
-
+# %% ../nbs/10_pretrained.ipynb #67638e93
 def _read_piece(path):
     "One of the ten rows of numbers"
     try:
@@ -300,7 +300,7 @@ def _read_piece(path):
         )
     return piece.astype(np.float32, copy=False)  # in this machine's byte order
 
-# %% ../nbs/10_pretrained.ipynb #4b37da10
+# %% ../nbs/10_pretrained.ipynb #65c7f48a
 def _cut(row, config, names, folder):
     "The tensors by name; `UserError` naming where the numbers end, if not with the last tensor"
     shapes = [*stored_shapes(config).values()]
@@ -318,7 +318,7 @@ def _cut(row, config, names, folder):
         for name, part, shape in zip(names, parts, shapes)
     }
 
-
+# %% ../nbs/10_pretrained.ipynb #c57d65cf
 def from_openai(
     folder: str | Path,  # OpenAI's folder `model`, with `params_shapes.json` and ten pieces
     heads: int | None = None,  # attention heads; None for one a 64 numbers of width, as released
@@ -335,7 +335,7 @@ def from_openai(
     row = np.concatenate([_read_piece(folder / piece) for piece in pieces])
     return network(config, import_weights(_cut(row, config, names, folder), config, folder))
 
-# %% ../nbs/10_pretrained.ipynb #0ce2faac
+# %% ../nbs/10_pretrained.ipynb #08648757
 def _load_safetensors(path):
     "The tensors of a safetensors file"
     try:
@@ -343,7 +343,7 @@ def _load_safetensors(path):
     except (OSError, SafetensorError) as error:
         raise UserError(f"cannot read {path} ({error}); is it whole?") from None
 
-
+# %% ../nbs/10_pretrained.ipynb #9c2198e0
 def _load_pickle(path):
     "The tensors of a pickle, of which nothing but the building of tensors is run"
     try:
@@ -359,12 +359,15 @@ def _load_pickle(path):
         raise UserError(f"{path} does not hold a dictionary of tensors; a state_dict was expected")
     return found
 
-# %% ../nbs/10_pretrained.ipynb #64776162
+# %% ../nbs/10_pretrained.ipynb #168010ad
 def _download(name, file):
     "A file of a repository on the Hub, or None if the repository has no such file"
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+    from huggingface_hub.utils import logging
 
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)  # we say what is wrong ourselves
     try:
         return Path(hf_hub_download(name, file))
     except Exception as error:  # network, names, rights: the library raises dozens of kinds
@@ -374,8 +377,10 @@ def _download(name, file):
             f"there is no folder {name} here, and the Hub did not give {file} "
             f"({type(error).__name__}); check the name and the network"
         ) from None
+    finally:
+        logging.set_verbosity(verbosity)
 
-
+# %% ../nbs/10_pretrained.ipynb #ffcf37aa
 def _files(
     source: str | Path,  # a folder, or owner/name on the Hub
 ) -> Callable[[str], Path | None]:
@@ -389,7 +394,7 @@ def _files(
         raise UserError(f"there is no folder {source}; give a folder, or owner/name on the Hub")
     return partial(_download, str(source))
 
-# %% ../nbs/10_pretrained.ipynb #b76d9929
+# %% ../nbs/10_pretrained.ipynb #03b132cc
 _SIZES = {
     "vocab_size": "vocab_size",
     "context": "n_positions",
@@ -405,7 +410,7 @@ _FIXED = {
 }
 _RATES = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 
-
+# %% ../nbs/10_pretrained.ipynb #1a7d38a1
 def _sizes_in(
     path: str | Path,  # a `config.json` of `transformers`
 ) -> GPTConfig:
@@ -425,7 +430,7 @@ def _sizes_in(
     inner = 4 * sizes["width"] if type(sizes["width"]) is int else None
     return _config(path, **sizes, inner=inner, dropout=rates["attn_pdrop"])
 
-# %% ../nbs/10_pretrained.ipynb #932c36a9
+# %% ../nbs/10_pretrained.ipynb #6a6a22c9
 def _read_shards(index, fetch, source):
     "The tensors of several safetensors files; `UserError` unless they are those of the index"
     content = _read_json(index)
@@ -442,7 +447,7 @@ def _read_shards(index, fetch, source):
         found.update(tensors)
     return found
 
-
+# %% ../nbs/10_pretrained.ipynb #e89517b3
 def _read_tensors(fetch, source):
     "All tensors of a folder or repository, by their names in it"
     if path := fetch("model.safetensors"):
@@ -456,7 +461,7 @@ def _read_tensors(fetch, source):
         "pytorch_model.bin was expected"
     )
 
-# %% ../nbs/10_pretrained.ipynb #c767544d
+# %% ../nbs/10_pretrained.ipynb #8eaed3cf
 def _without_buffers(
     found: dict[str, torch.Tensor],  # by their names in the file
     config: GPTConfig,  # the sizes
@@ -485,7 +490,7 @@ def _without_buffers(
         )
     return theirs
 
-
+# %% ../nbs/10_pretrained.ipynb #7c2ffd32
 def from_huggingface(
     source: str | Path,  # a folder, or owner/name on the Hub, such as openai-community/openai-gpt
 ) -> GPT:  # on the CPU, in evaluation mode
@@ -498,7 +503,7 @@ def from_huggingface(
     theirs = _without_buffers(_read_tensors(fetch, source), config, source)
     return network(config, import_weights(theirs, config, source))
 
-# %% ../nbs/10_pretrained.ipynb #02bac69f
+# %% ../nbs/10_pretrained.ipynb #4443b96e
 def _their_config(config):
     "The content of `config.json`"
     return {
@@ -510,7 +515,7 @@ def _their_config(config):
         "dtype": "float32",
     }
 
-
+# %% ../nbs/10_pretrained.ipynb #3a7e75e8
 def to_huggingface(
     model: GPT,  # the network
     folder: str | Path,  # the folder to make
@@ -532,6 +537,8 @@ def to_huggingface(
         tokenizer.save(temporary)  # vocab.json and merges.txt
         limit = {"model_max_length": config.context}
         write_text(temporary / "tokenizer_config.json", json.dumps(names | limit, indent=1))
+        end = {"max_length": config.context}  # it has no window: a longer text is an error there
+        write_text(temporary / "generation_config.json", json.dumps(end, indent=1))
 
 # %% ../nbs/10_pretrained.ipynb #675a77ff
 def read_vocabulary(
@@ -600,14 +607,14 @@ def kind_of(
         )
     return found[0]
 
-# %% ../nbs/10_pretrained.ipynb #09d94dff
+# %% ../nbs/10_pretrained.ipynb #9aa2cd33
 def _has_vocabulary(source):
     "Whether there are files of a tokenizer beside the weights"
     fetch = _files(source)
     beside = fetch("vocab.json") or fetch("tokenizer.json")
     return bool(beside) or any(Path(source).glob("encoder_bpe_*.json"))
 
-
+# %% ../nbs/10_pretrained.ipynb #2b40d462
 def _read_any(source, tokenizer, heads):
     "The network and the tokenizer, whatever format this is"
     kind = kind_of(source)
@@ -622,7 +629,7 @@ def _read_any(source, tokenizer, heads):
     vocabulary = read_vocabulary(source) if tokenizer is None else load_tokenizer(tokenizer)
     return from_openai(source, heads) if kind == "openai" else from_huggingface(source), vocabulary
 
-
+# %% ../nbs/10_pretrained.ipynb #dd50c0e8
 def convert(
     source: str | Path,  # a run, OpenAI's folder `model`, Hugging Face's, or owner/name on the Hub
     target: str | Path,  # the folder to make
@@ -640,7 +647,7 @@ def convert(
     writers[to](model, target, vocabulary, **origin)
     return model
 
-# %% ../nbs/10_pretrained.ipynb #3de473e4
+# %% ../nbs/10_pretrained.ipynb #ffa35bba
 def _what_next(target, to, config):
     "A command that uses what was written"
     where = shlex.quote(str(target))
@@ -653,7 +660,7 @@ def _what_next(target, to, config):
     code = f'import transformers as t; print(t.pipeline({arguments})("The"))'
     return f"python -c {shlex.quote(code)}"
 
-
+# %% ../nbs/10_pretrained.ipynb #15cb2c54
 @call_parse
 @one_line_errors()
 def gpt1_convert(

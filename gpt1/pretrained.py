@@ -25,7 +25,7 @@ from fastcore.script import call_parse
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .bpe import BPETokenizer, GPT2Tokenizer, load_tokenizer
+from .bpe import BPETokenizer, GPT2Tokenizer, from_hub, load_tokenizer
 from .corpus import UserError, one_line_errors, write_text
 from .model import GPT, GPTConfig, count_parameters
 from .training import Adam, load_model, save_checkpoint
@@ -358,27 +358,6 @@ def _load_pickle(path):
         raise UserError(f"{path} does not hold a dictionary of tensors; a state_dict was expected")
     return found
 
-# %% ../nbs/10_pretrained.ipynb #168010ad
-def _download(name, file):
-    "A file of a repository on the Hub, or None if the repository has no such file"
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-    from huggingface_hub.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)  # we say what is wrong ourselves
-    try:
-        return Path(hf_hub_download(name, file))
-    except Exception as error:  # network, names, rights: the library raises dozens of kinds
-        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-            return None
-        raise UserError(
-            f"there is no folder {name} here, and the Hub did not give {file} "
-            f"({type(error).__name__}); check the name and the network"
-        ) from None
-    finally:
-        logging.set_verbosity(verbosity)
-
 # %% ../nbs/10_pretrained.ipynb #ffcf37aa
 def _files(
     source: str | Path,  # a folder, or owner/name on the Hub
@@ -391,7 +370,7 @@ def _files(
         raise UserError(f"{folder} is a file; the folder that holds it was expected")
     if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
         raise UserError(f"there is no folder {source}; give a folder, or owner/name on the Hub")
-    return partial(_download, str(source))
+    return partial(from_hub, str(source))
 
 # %% ../nbs/10_pretrained.ipynb #03b132cc
 _SIZES = {
@@ -567,17 +546,18 @@ def to_run(
     "Writes a run that `load_model` reads; training can't go on from it; `UserError` if it can't"
     _check_size(model, tokenizer)
     copy = network_with(model.config, model.state_dict())
-    origin = f"none: weights converted from {source}"
+    origin = {"converted": str(source)}
     facts = {
         "model": model.config.to_dict(),
         "training": {"steps": 0},
         "vocabulary": tokenizer.fingerprint,
-        "data": origin,
+        "data": "none",
+        **origin,
     }
     with new_folder(folder) as temporary:
         tokenizer.save(temporary / "tokenizer")
         save_checkpoint(temporary, 0, copy, Adam(copy.parameters()), facts)
-        write_text(temporary / "run.json", json.dumps({"preset": origin, "data": origin}, indent=1))
+        write_text(temporary / "run.json", json.dumps(origin, indent=1))
 
 # %% ../nbs/10_pretrained.ipynb #a4b6949d
 _MARKS = {

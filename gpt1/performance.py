@@ -75,7 +75,7 @@ def draw_bars(
     values = [megabytes / row["seconds"] if megabytes else row["seconds"] for row in rows]
     colours = ["C0"] + ["0.7"] * (len(rows) - 1)
     bars = ax.barh([row["name"] for row in rows], values, color=colours)
-    ax.bar_label(bars, fmt="%.1f", padding=3)
+    ax.bar_label(bars, fmt="%.3g", padding=3)
     ax.invert_yaxis()
     ax.set(xlabel="MB/s" if megabytes else "seconds", title=title)
     return ax

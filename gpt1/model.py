@@ -118,37 +118,39 @@ def _loss_of_rows(hidden, matrix, targets, share):
     logits = F.linear(hidden, matrix)  # (rows, V)
     wide = torch.promote_types(logits.dtype, torch.float32)
     log_probability = F.log_softmax(logits, -1, dtype=wide)
-    rows, right = torch.arange(len(targets), device=targets.device), targets.clamp(min=0)
-    loss = -(log_probability[rows, right] * share).sum()
+    right = targets.where(targets != -100, 0)[:, None]  # -100: any token, its share is 0
+    loss = -(log_probability.gather(1, right)[:, 0] * share).sum()
     gradient = log_probability.exp_()  # in the same room
-    gradient[rows, right] -= 1
+    gradient.scatter_add_(1, right, torch.full_like(right, -1, dtype=wide))
     return loss, gradient.to(matrix.dtype)
 
 # %% ../nbs/04_model.ipynb #4a1fafa3
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    "Cross-entropy through a matrix; computes the gradients along with the loss"
+    "Cross-entropy through a matrix; computes the gradients along with the loss, if `learning`"
 
     @staticmethod
-    def forward(context, hidden, matrix, targets, rows):
-        wide, loss = torch.promote_types(matrix.dtype, torch.float32), 0.0
+    def forward(context, hidden, matrix, targets, rows, learning):
+        wide = torch.promote_types(matrix.dtype, torch.float32)
         kept = (targets != -100).to(wide)
-        share = kept / kept.sum()  # of each token in the mean
-        grads = torch.zeros_like(hidden), torch.zeros_like(matrix, dtype=wide)
+        count = kept.sum()
+        share = kept / count.clamp(min=1)  # of each token in the mean
+        loss = 0 * count / count  # NaN if no target counts
+        grads = (torch.zeros_like(hidden), torch.zeros_like(matrix, dtype=wide)) if learning else ()
         for start in range(0, len(targets), rows):
             some = slice(start, start + rows)
             part, gradient = _loss_of_rows(hidden[some], matrix, targets[some], share[some])
             loss = loss + part
-            if any(context.needs_input_grad[:2]):
+            if learning:
                 scale = share[some, None].to(hidden.dtype)
                 grads[0][some] = (gradient @ matrix).mul_(scale)
                 grads[1].add_(gradient.T @ (hidden[some] * scale))
-        context.save_for_backward(grads[0], grads[1].to(matrix.dtype))
+        context.save_for_backward(*(grad.to(matrix.dtype) for grad in grads))
         return loss
 
     @staticmethod
     def backward(context, outer):
         hidden, matrix = context.saved_tensors
-        return hidden * outer, matrix * outer, None, None
+        return hidden * outer, matrix * outer, None, None, None
 
 # %% ../nbs/04_model.ipynb #10370990
 def chunked_cross_entropy(
@@ -160,12 +162,14 @@ def chunked_cross_entropy(
     "`F.cross_entropy(hidden @ matrix.T, targets)` without the (N, V) logits in memory"
     if type(rows) is not int or rows < 1:
         raise UserError(f"rows is {rows!r}; it must be a whole number of at least 1")
-    device = hidden.device.type
+    if targets.shape != hidden.shape[:1]:
+        raise UserError(f"{len(hidden)} vectors need as many targets, not {tuple(targets.shape)}")
+    device, learning = hidden.device.type, torch.is_grad_enabled()
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         hidden, matrix = hidden.to(dtype), matrix.to(dtype)
     with torch.autocast(device, enabled=False):
-        return _ChunkedCrossEntropy.apply(hidden, matrix, targets, rows)
+        return _ChunkedCrossEntropy.apply(hidden, matrix, targets, rows, learning)
 
 # %% ../nbs/04_model.ipynb #350406f7
 def _check_ids(

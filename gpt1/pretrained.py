@@ -227,7 +227,7 @@ def _read_json(path):
         return json.loads(Path(path).read_text(encoding="utf8"))
     except FileNotFoundError:
         raise UserError(f"there is no {path}; is the folder whole?") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"cannot read {path} ({type(error).__name__}); a JSON file was expected"
         ) from None
@@ -239,6 +239,8 @@ def _config(path, **sizes):
         config = GPTConfig(**sizes)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    if config.layers > 1000:
+        raise UserError(f"{path} asks for {config.layers:,} layers; GPT-1 has 12: is it damaged?")
     if (total := count_parameters(config)["total"]) > 1 << 34:
         raise UserError(f"{path} asks for {total:,} numbers; GPT-1 has 116,534,784: is it damaged?")
     return config
@@ -343,6 +345,11 @@ def _load_safetensors(path):
         raise UserError(f"cannot read {path} ({error}); is it whole?") from None
 
 # %% ../nbs/10_pretrained.ipynb #9c2198e0
+def _is_plain(tensor):
+    "Whether it is a tensor with a number in each place"
+    return torch.is_tensor(tensor) and tensor.layout == torch.strided and not tensor.is_meta
+
+
 def _load_pickle(path):
     "The tensors of a pickle, of which nothing but the building of tensors is run"
     try:
@@ -354,7 +361,8 @@ def _load_pickle(path):
             f"{path} {why}; a file with tensors and nothing else was expected, best a "
             "model.safetensors"
         ) from None
-    if not isinstance(found, dict) or not all(map(torch.is_tensor, found.values())):
+    names = isinstance(found, dict) and all(isinstance(name, str) for name in found)
+    if not names or not all(map(_is_plain, found.values())):
         raise UserError(f"{path} does not hold a dictionary of tensors; a state_dict was expected")
     return found
 
@@ -402,7 +410,7 @@ def _sizes_in(
     if missing := [name for name in _SIZES.values() if name not in found]:
         raise UserError(f"{path} lacks {missing[0]}; GPT-1 needs {', '.join(_SIZES.values())}")
     rates = {name: found.get(name, 0.1) for name in _RATES}
-    if len({*map(str, rates.values())}) > 1:
+    if any(rate != rates["attn_pdrop"] for rate in rates.values()):
         raise UserError(f"{path} has the dropout rates {rates}; this network has one rate for all")
     sizes = {ours: found[name] for ours, name in _SIZES.items()}
     inner = 4 * sizes["width"] if type(sizes["width"]) is int else None
@@ -455,8 +463,12 @@ def _without_buffers(
     T = config.context
     for name in ("position_ids", *(f"h.{layer}.attn.bias" for layer in range(config.layers))):
         if (tensor := theirs.pop(name, None)) is not None:
-            expected = torch.arange(T) if name == "position_ids" else torch.ones(T, T).tril()
-            if not torch.equal(tensor.double().squeeze(), expected.double()):
+            shape = (T,) if name == "position_ids" else (T, T)
+            fits = tensor.numel() == math.prod(shape)  # looked at before anything is made
+            if fits:
+                expected = torch.arange(T) if len(shape) == 1 else torch.ones(T, T).tril()
+                fits = torch.equal(tensor.double().view(shape), expected.double())
+            if not fits:
                 raise UserError(
                     f"{source}: {name} is not the buffer that a context of {T} tokens has"
                 )
@@ -533,7 +545,10 @@ def read_vocabulary(
         raise UserError(
             f"{path} holds no vocabulary of GPT-1's kind; pieces that end in </w> were expected"
         )
-    merges = [m.split(" ") if isinstance(m, str) else m for m in kind.get("merges") or []]
+    merges = kind.get("merges")
+    if not isinstance(merges, list):
+        raise UserError(f"{path} is damaged; a list of merges was expected")
+    merges = [m.split(" ") if isinstance(m, str) else m for m in merges]
     return BPETokenizer(kind.get("vocab"), merges)
 
 # %% ../nbs/10_pretrained.ipynb #1356f169
@@ -545,7 +560,7 @@ def to_run(
 ) -> None:
     "Writes a run that `load_model` reads; training can't go on from it; `UserError` if it can't"
     _check_size(model, tokenizer)
-    copy = network_with(model.config, model.state_dict())
+    copy = network_with(model.config, import_weights(export_weights(model), model.config))
     origin = {"converted": str(source)}
     facts = {
         "model": model.config.to_dict(),

@@ -591,7 +591,7 @@ def load_model(
     "The newest checkpoint of a run with its tokenizer; `UserError` if there is none or a damaged one"
     folder = Path(folder)
     if (folder / "checkpoint.json").exists():
-        run, checkpoint = folder.parent.parent, folder
+        run, checkpoint = folder.resolve().parent.parent, folder
     else:
         run, found = folder, checkpoint_folders(folder)
         if not found:
@@ -601,6 +601,8 @@ def load_model(
             )
         checkpoint = found[-1]
     facts = read_checkpoint(checkpoint)
+    if not (run / "tokenizer").is_dir():
+        raise UserError(f"{run} holds no tokenizer; the folder is not whole: copy it again")
     tokenizer = load_tokenizer(run / "tokenizer")
     if tokenizer.fingerprint != facts["vocabulary"]:
         raise UserError(

@@ -171,9 +171,8 @@ def check_text(
 ) -> None:
     "Raises `UserError` unless this is a `str` of whole characters"
     if not isinstance(text, str):
-        raise UserError(
-            f"the text is of type {type(text).__name__}; a str was expected: decode bytes first"
-        )
+        advice = ": decode it first" if isinstance(text, bytes) else ""
+        raise UserError(f"the text is of type {type(text).__name__}; a str was expected{advice}")
     if not text.isascii():
         try:
             text.encode()
@@ -298,10 +297,8 @@ def _split_marks(marks):
 
 
 @lru_cache(maxsize=1 << 18)
-def words_of_chunk(
-    chunk: str,  # repaired text without any white space
-) -> tuple[str, ...]:  # its words, in lower case
-    "Standardises a chunk and splits it into words; raises `Entangled` if they need the whole line"
+def _words_of_chunk(chunk):
+    "Standardises a chunk and splits it into words; answers are remembered"
     core = chunk.strip(_MARKS)
     if not core or not core.isalpha() and (not core.isascii() or _PUNCTUATION.search(core)):
         return tuple(word for part in standardise(chunk).split() for word in split_chunk(part))
@@ -312,6 +309,15 @@ def words_of_chunk(
     before = before if len(before) < 2 else _split_marks(before)
     after = after if len(after) < 2 else _split_marks(after)
     return (*before, *words, *after)
+
+
+def words_of_chunk(
+    chunk: str,  # repaired text without any white space
+) -> tuple[str, ...]:  # its words, in lower case
+    "Standardises a chunk and splits it into words; raises `Entangled` if they need the whole line"
+    if len(chunk) > 64:  # rare and large: not to be remembered
+        return _words_of_chunk.__wrapped__(chunk)
+    return _words_of_chunk(chunk)
 
 # %% ../nbs/01_bpe.ipynb #7012d5f7
 def words_of_line(
@@ -362,8 +368,8 @@ def in_processes(
     shared: tuple = (),  # arguments of `setup`
 ) -> Iterator:  # results in the order of the tasks
     "Maps a function over tasks in worker processes, reading tasks only as fast as they are done"
-    if not isinstance(processes, int) or processes < 1:
-        raise UserError(f"{processes} processes were asked for; a whole number from 1 is needed")
+    if type(processes) is not int or processes < 1:
+        raise UserError(f"{processes!r} processes were asked for; a whole number from 1 is needed")
     in_notebook = function.__module__ == "__main__"  # which a spawned process can't import
     if processes == 1 or (_START == "spawn" and in_notebook):
         if setup:
@@ -382,7 +388,7 @@ def check_documents(
     texts: Iterable[str],  # what should be documents
 ) -> None:
     "Raises `UserError` for a single text, or for what is no list of texts at all"
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+    if isinstance(texts, str | bytes | dict) or not isinstance(texts, Iterable):
         raise UserError(
             f"the documents are of type {type(texts).__name__}; a list or other iterable of str was "
             "expected: put a single text into a list"
@@ -410,7 +416,8 @@ def _count_chunks(texts):
     import pyarrow as pa
     from pyarrow import compute
 
-    texts = pa.array(texts, pa.large_string())
+    # Stripped: the function looks at the byte behind the last one to judge white space at the end.
+    texts = pa.array([text.strip() for text in texts], pa.large_string())
     counted = compute.value_counts(compute.utf8_split_whitespace(texts).flatten())
     return zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist())
 
@@ -460,7 +467,7 @@ def count_words(
     "Counts the words of a corpus; each document is read once and forgotten"
     check_documents(texts)
     counts = defaultdict(int)
-    if processes > 1:
+    if processes != 1:
         _sequences()  # spaCy is loaded once, here, and not in each new process
     for words, numbers in in_processes(_count_some, in_batches(texts, 1 << 21), processes):
         for word, number in zip(words.split(" "), numbers.tolist()):
@@ -720,7 +727,11 @@ def learn_merges(
     size: int,  # number of merges to learn
     fewer: bool = False,  # whether fewer are fine if the words have no more pairs
 ) -> list[tuple[str, str]]:  # merges in the order learned
-    "Learns merges from word counts, hundreds at a time (Sennrich et al. 2016); `UserError`"
+    "Learns merges from word counts, many at a time (Sennrich et al. 2016); `UserError`"
+    if type(size) is not int or {*map(type, counts.values())} - {int}:
+        raise UserError("sizes and counts of words must be whole numbers")
+    if sum(counts.values()) >= 1 << 38:
+        raise UserError("more than 2^38 words were counted; learn from less text")
     if size < 1:
         raise UserError(f"{size} merges were asked for; at least 1 is needed")
     counts = {word: count for word, count in counts.items() if word and count > 0}
@@ -848,6 +859,10 @@ def check_vocabulary(
     "Raises `UserError` unless vocabulary and merges are whole and fit together"
     advice = "take both from the same tokenizer, and see that they are whole"
     _check_types(vocabulary, merges)
+    if {*map(type, vocabulary.values())} - {int}:
+        raise UserError(f"an id of the vocabulary is no whole number; {advice}")
+    if len({*map(tuple, merges)}) < len(merges):
+        raise UserError(f"a merge stands twice in the list; {advice}")
     if {*vocabulary.values()} != {*range(len(vocabulary))}:
         raise UserError(f"the ids of the vocabulary have gaps or repeats; {advice}")
     made = {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
@@ -1004,7 +1019,7 @@ def encode_batch(
     processes: int = 1,  # how many processes share the work
 ) -> list[np.ndarray]:  # one array of ids each, uint16 (uint32 for over 65,536 entries)
     "Many texts to arrays of ids; the ids do not depend on the number of processes"
-    if processes > 1:
+    if processes != 1:
         _sequences()  # spaCy is loaded once, here, and not in each new process
     return list(_arrays(self, texts, processes))
 

@@ -32,13 +32,17 @@ class KeyValueCache:
         self,
         k: torch.Tensor,  # keys of new tokens, (B, H, T, d)
         v: torch.Tensor,  # their values, (B, H, T, d)
-        positions: torch.Tensor,  # the place of each in its row, (B, T) int64
-        end: int,  # places to give back
+        positions: torch.Tensor | None,  # their places in the rows, (B, T) int64; None: the last
+        end: int,  # places in use, which are given back
     ) -> tuple[torch.Tensor, torch.Tensor]:  # keys and values of the first places, (B, H, end, d)
         "Puts new keys and values in their places and gives back all there are"
-        rows = torch.arange(len(k), device=k.device)[:, None]  # (B, 1)
-        self.keys[rows, :, positions] = k.detach().transpose(1, 2)
-        self.values[rows, :, positions] = v.detach().transpose(1, 2)
+        k, v = k.detach(), v.detach()
+        if positions is None:  # one new token in each row, all at the same place: a plain copy
+            self.keys[:, :, end - 1 : end], self.values[:, :, end - 1 : end] = k, v
+        else:
+            rows = torch.arange(len(k), device=k.device)[:, None]  # (B, 1)
+            self.keys[rows, :, positions] = k.transpose(1, 2)
+            self.values[rows, :, positions] = v.transpose(1, 2)
         return self.keys[:, :, :end], self.values[:, :, :end]
 
 # %% ../nbs/02_attention.ipynb #50eeabee
@@ -88,7 +92,7 @@ class CausalSelfAttention(nn.Module):
         dropout, mask = self.dropout if self.training else 0.0, None
         if cache is not None:
             end, mask = seen or visible(positions)
-            k, v = cache.store(k, v, positions, end)  # (B, H, end, d)
+            k, v = cache.store(k, v, None if mask is None else positions, end)  # (B, H, end, d)
         y = F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=cache is None, dropout_p=dropout
         )

@@ -6,8 +6,8 @@
 __all__ = ['END', 'UNKNOWN', 'LINE_BREAK', 'SPECIALS', 'characters_of', 'merge', 'standardise', 'english_splitter',
            'reference_encode', 'check_text', 'repair', 'Entangled', 'split_chunk', 'words_of_chunk', 'words_of_line',
            'words_in', 'in_processes', 'check_documents', 'in_batches', 'count_words', 'learn_merges',
-           'build_vocabulary', 'apply_merges', 'Memory', 'check_vocabulary', 'BPETokenizer', 'GPT2Tokenizer',
-           'load_tokenizer']
+           'build_vocabulary', 'apply_merges', 'Memory', 'check_vocabulary', 'BPETokenizer', 'from_hub',
+           'GPT2Tokenizer', 'load_tokenizer']
 
 # %% ../nbs/01_bpe.ipynb #0af1c327
 import base64
@@ -171,9 +171,8 @@ def check_text(
 ) -> None:
     "Raises `UserError` unless this is a `str` of whole characters"
     if not isinstance(text, str):
-        raise UserError(
-            f"the text is of type {type(text).__name__}; a str was expected: decode bytes first"
-        )
+        advice = ": decode it first" if isinstance(text, bytes) else ""
+        raise UserError(f"the text is of type {type(text).__name__}; a str was expected{advice}")
     if not text.isascii():
         try:
             text.encode()
@@ -298,10 +297,8 @@ def _split_marks(marks):
 
 
 @lru_cache(maxsize=1 << 18)
-def words_of_chunk(
-    chunk: str,  # repaired text without any white space
-) -> tuple[str, ...]:  # its words, in lower case
-    "Standardises a chunk and splits it into words; raises `Entangled` if they need the whole line"
+def _words_of_chunk(chunk):
+    "Standardises a chunk and splits it into words; answers are remembered"
     core = chunk.strip(_MARKS)
     if not core or not core.isalpha() and (not core.isascii() or _PUNCTUATION.search(core)):
         return tuple(word for part in standardise(chunk).split() for word in split_chunk(part))
@@ -312,6 +309,15 @@ def words_of_chunk(
     before = before if len(before) < 2 else _split_marks(before)
     after = after if len(after) < 2 else _split_marks(after)
     return (*before, *words, *after)
+
+
+def words_of_chunk(
+    chunk: str,  # repaired text without any white space
+) -> tuple[str, ...]:  # its words, in lower case
+    "Standardises a chunk and splits it into words; raises `Entangled` if they need the whole line"
+    if len(chunk) > 64:  # rare and large: not to be remembered
+        return _words_of_chunk.__wrapped__(chunk)
+    return _words_of_chunk(chunk)
 
 # %% ../nbs/01_bpe.ipynb #7012d5f7
 def words_of_line(
@@ -353,7 +359,7 @@ def _do(number):
     "Does a task that the worker process has had from its beginning"
     return _function(_tasks[number])
 
-
+# %% ../nbs/01_bpe.ipynb #c19dfe94
 def in_processes(
     function,  # takes one task
     tasks: Iterable,  # what to do
@@ -362,8 +368,8 @@ def in_processes(
     shared: tuple = (),  # arguments of `setup`
 ) -> Iterator:  # results in the order of the tasks
     "Maps a function over tasks in worker processes, reading tasks only as fast as they are done"
-    if not isinstance(processes, int) or processes < 1:
-        raise UserError(f"{processes} processes were asked for; a whole number from 1 is needed")
+    if type(processes) is not int or processes < 1:
+        raise UserError(f"{processes!r} processes were asked for; a whole number from 1 is needed")
     in_notebook = function.__module__ == "__main__"  # which a spawned process can't import
     if processes == 1 or (_START == "spawn" and in_notebook):
         if setup:
@@ -377,18 +383,18 @@ def in_processes(
     with get_context(_START).Pool(processes, _begin, begin) as pool:
         yield from pool.imap(_do, range(len(tasks))) if known else pool.imap(function, tasks)
 
-
+# %% ../nbs/01_bpe.ipynb #8c8f542d
 def check_documents(
     texts: Iterable[str],  # what should be documents
 ) -> None:
     "Raises `UserError` for a single text, or for what is no list of texts at all"
-    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+    if isinstance(texts, str | bytes | dict) or not isinstance(texts, Iterable):
         raise UserError(
             f"the documents are of type {type(texts).__name__}; a list or other iterable of str was "
             "expected: put a single text into a list"
         )
 
-
+# %% ../nbs/01_bpe.ipynb #ef0f9c2a
 def in_batches(
     texts: Iterable[str],  # documents
     size: int = 1 << 19,  # characters after which a batch is full
@@ -410,7 +416,8 @@ def _count_chunks(texts):
     import pyarrow as pa
     from pyarrow import compute
 
-    texts = pa.array(texts, pa.large_string())
+    # Stripped: the function looks at the byte behind the last one to judge white space at the end.
+    texts = pa.array([text.strip() for text in texts], pa.large_string())
     counted = compute.value_counts(compute.utf8_split_whitespace(texts).flatten())
     return zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist())
 
@@ -460,7 +467,7 @@ def count_words(
     "Counts the words of a corpus; each document is read once and forgotten"
     check_documents(texts)
     counts = defaultdict(int)
-    if processes > 1:
+    if processes != 1:
         _sequences()  # spaCy is loaded once, here, and not in each new process
     for words, numbers in in_processes(_count_some, in_batches(texts, 1 << 21), processes):
         for word, number in zip(words.split(" "), numbers.tolist()):
@@ -720,7 +727,11 @@ def learn_merges(
     size: int,  # number of merges to learn
     fewer: bool = False,  # whether fewer are fine if the words have no more pairs
 ) -> list[tuple[str, str]]:  # merges in the order learned
-    "Learns merges from word counts, hundreds at a time (Sennrich et al. 2016); `UserError`"
+    "Learns merges from word counts, many at a time (Sennrich et al. 2016); `UserError`"
+    if type(size) is not int or {*map(type, counts.values())} - {int}:
+        raise UserError("sizes and counts of words must be whole numbers")
+    if sum(counts.values()) >= 1 << 38:
+        raise UserError("more than 2^38 words were counted; learn from less text")
     if size < 1:
         raise UserError(f"{size} merges were asked for; at least 1 is needed")
     counts = {word: count for word, count in counts.items() if word and count > 0}
@@ -848,6 +859,10 @@ def check_vocabulary(
     "Raises `UserError` unless vocabulary and merges are whole and fit together"
     advice = "take both from the same tokenizer, and see that they are whole"
     _check_types(vocabulary, merges)
+    if {*map(type, vocabulary.values())} - {int}:
+        raise UserError(f"an id of the vocabulary is no whole number; {advice}")
+    if len({*map(tuple, merges)}) < len(merges):
+        raise UserError(f"a merge stands twice in the list; {advice}")
     if {*vocabulary.values()} != {*range(len(vocabulary))}:
         raise UserError(f"the ids of the vocabulary have gaps or repeats; {advice}")
     made = {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
@@ -910,15 +925,17 @@ class BPETokenizer:
         "The id that ends each document in prepared data (notebook 05): the line break"
         return self.line_break
 
-    @property
-    def specials(self) -> dict[str, int]:
-        "The ids of `_start_`, `_delimiter_` and `_classify_`, which fine-tuning adds"
-        return {name: self.vocab_size + i for i, name in enumerate(SPECIALS)}
+# %% ../nbs/01_bpe.ipynb #1abd3c5b
+@patch(as_prop=True)
+def specials(self: BPETokenizer) -> dict[str, int]:
+    "The ids of `_start_`, `_delimiter_` and `_classify_`, which fine-tuning adds"
+    return {name: self.vocab_size + i for i, name in enumerate(SPECIALS)}
 
-    @property
-    def fingerprint(self) -> str:
-        "SHA-256 of vocabulary and merges, in hexadecimal: equal ones give equal ids to equal words"
-        return hashlib.sha256(json.dumps([self.pieces, self.merges]).encode()).hexdigest()
+
+@patch(as_prop=True)
+def fingerprint(self: BPETokenizer) -> str:
+    "SHA-256 of vocabulary and merges, in hexadecimal: equal ones give equal ids to equal words"
+    return hashlib.sha256(json.dumps([self.pieces, self.merges]).encode()).hexdigest()
 
 # %% ../nbs/01_bpe.ipynb #f3ba8ce2
 @patch
@@ -945,7 +962,7 @@ def encode_word(
         raise UserError("the word is empty; a word has at least one character")
     return np.frombuffer(self._encode_word(word), self.dtype).tolist()
 
-
+# %% ../nbs/01_bpe.ipynb #56f17dce
 @patch
 def _encode_chunk(self: BPETokenizer, chunk):
     "The ids of a chunk without white space, or of the mark between two lines, as bytes"
@@ -973,7 +990,7 @@ def _encode_lines(self: BPETokenizer, lines):
             return self._line_break.join([self._encode_lines([line]) for line in lines])
         return b"".join(map(self._ids_of_word.__getitem__, words_of_line(chunks)))
 
-
+# %% ../nbs/01_bpe.ipynb #511f3f09
 @patch
 def encode(
     self: BPETokenizer,
@@ -1002,7 +1019,7 @@ def encode_batch(
     processes: int = 1,  # how many processes share the work
 ) -> list[np.ndarray]:  # one array of ids each, uint16 (uint32 for over 65,536 entries)
     "Many texts to arrays of ids; the ids do not depend on the number of processes"
-    if processes > 1:
+    if processes != 1:
         _sequences()  # spaCy is loaded once, here, and not in each new process
     return list(_arrays(self, texts, processes))
 
@@ -1151,29 +1168,58 @@ def _vocabulary_files(folder):
         )
     return found[0]
 
-
-def _download(name):
-    "The two files of a tokenizer on the Hub"
+# %% ../nbs/01_bpe.ipynb #30418dba
+def from_hub(
+    name: str,  # owner/name of a repository
+    file: str,  # a file in it
+) -> Path | None:  # where it was stored; None if the repository has no such file
+    "Fetches a file from the Hub, or takes it from its cache; `UserError` if it can't be had"
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+    from huggingface_hub.utils import logging
 
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)  # we say what is wrong ourselves
     try:
-        return [Path(hf_hub_download(name, file)) for file in ("vocab.json", "merges.txt")]
+        return Path(hf_hub_download(name, file))
     except Exception as error:  # network, names, rights: the library raises dozens of kinds
+        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            return None
         raise UserError(
-            f"there is no folder {name} here, and the Hub did not give it "
+            f"there is no folder {name} here, and the Hub did not give {file} "
             f"({type(error).__name__}); check the name and the network"
         ) from None
+    finally:
+        logging.set_verbosity(verbosity)
 
 
+def _files_of(source):
+    "Vocabulary and merges of a tokenizer, in a folder or on the Hub"
+    folder = _folder(source)
+    if folder.exists() or not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
+        return _vocabulary_files(folder)
+    files = [from_hub(str(source), file) for file in ("vocab.json", "merges.txt")]
+    if None in files:
+        raise UserError(f"{source} on the Hub has no vocab.json and merges.txt; check the name")
+    return files
+
+# %% ../nbs/01_bpe.ipynb #5481730d
+def _pairs(lines, path):
+    "The merges on the lines of a file"
+    pairs = [tuple(line.split(" ")) for line in lines[:-1]]
+    bad = next((line for line, pair in zip(lines, pairs) if len(pair) != 2), lines[-1] or None)
+    if bad is not None:
+        raise UserError(f"{path} is damaged: {bad!r} is not a line with a pair; is it whole?")
+    return pairs
+
+# %% ../nbs/01_bpe.ipynb #ec578c44
 @patch(cls_method=True)
 def load(
     cls: BPETokenizer,
     source: str | Path,  # a folder with either form, or owner/name on the Hub
 ) -> BPETokenizer:
     "Reads a tokenizer; `UserError` if a file is missing, cut short or does not fit"
-    folder = _folder(source)
-    on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)) and not folder.exists()
-    vocabulary, merges = _download(str(source)) if on_hub else _vocabulary_files(folder)
+    vocabulary, merges = _files_of(source)
     try:
         entries = json.loads(vocabulary.read_text(encoding="utf8"))
         lines = merges.read_text(encoding="utf8").split("\n")
@@ -1186,10 +1232,6 @@ def load(
         raise UserError(
             f"{vocabulary} or {merges.name} is damaged ({error}); is it whole?"
         ) from None
-    pairs = [tuple(line.split(" ")) for line in lines[:-1]]
-    bad = next((line for line, pair in zip(lines, pairs) if len(pair) != 2), lines[-1] or None)
-    if bad is not None:
-        raise UserError(f"{merges} is damaged: {bad!r} is not a line with a pair; is it whole?")
     if not isinstance(entries, dict):
         raise UserError(f"{vocabulary} holds no vocabulary, a dictionary of pieces and ids")
     if "\u0120the" in entries:  # GPT-2 writes a leading space as this letter
@@ -1197,7 +1239,7 @@ def load(
             f"{vocabulary} is GPT-2's byte-level vocabulary, not GPT-1's; give the name gpt2, or a "
             "folder with its published encoder.json and vocab.bpe"
         )
-    return cls(entries, pairs)
+    return cls(entries, _pairs(lines, merges))
 
 # %% ../nbs/01_bpe.ipynb #8602c110
 @patch
@@ -1336,7 +1378,7 @@ def _saved_ranks(path):
     except (OSError, ValueError):
         raise UserError(f"{path} is damaged or unreadable; prepare the data again") from None
 
-
+# %% ../nbs/01_bpe.ipynb #485d7c04
 @patch(cls_method=True)
 def load(
     cls: GPT2Tokenizer,

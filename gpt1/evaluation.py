@@ -31,6 +31,7 @@ from .generation import write
 from .model import GPT, PRESETS, GPTConfig, count_parameters, preset
 from gpt1.training import (
     TrainingConfig,
+    check_trained_here,
     checkpoint_folders,
     choose_device,
     draw_loss,
@@ -332,7 +333,8 @@ def find_prepared(
     note, folder = Path(run) / "run.json", Path(run) / "data"
     if not (folder / "manifest.json").exists() and note.is_file():
         try:
-            folder = Path(json.loads(note.read_text(encoding="utf8"))["data"])
+            facts = json.loads(note.read_text(encoding="utf8"))
+            folder = folder if "converted" in facts else Path(facts["data"])
         except (ValueError, KeyError, TypeError):
             raise UserError(
                 f"{note} is damaged: it should name the folder of the data; name a text with --data"
@@ -455,10 +457,11 @@ def _remember(folder, asked):
             for name, value in asked.items()
             if before.get(name) != value
         ]
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, AttributeError):
         raise UserError(
             f"{path} is damaged; start again with --fresh, or choose another folder with --out"
         ) from None
+    check_trained_here(folder, before)
     if changed:
         raise UserError(
             f"the run in {folder} was begun with {', '.join(changed)}; give the same to go on, "

@@ -11,6 +11,7 @@ __all__ = ['window_start', 'next_token_logits', 'draw', 'with_temperature', 'top
 import codecs
 import hashlib
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -42,7 +43,10 @@ def window_start(
 @torch.no_grad()
 def _logits(model, hidden):
     "Scores (B, V), float64 and on the CPU, from hidden states (B, C)"
-    return F.linear(hidden, model.token_embedding.weight).cpu().double()
+    logits = F.linear(hidden, model.token_embedding.weight).cpu().double()
+    if logits.isnan().any():
+        raise UserError("the network's scores are not numbers (NaN); its weights are damaged")
+    return logits
 
 
 @torch.no_grad()
@@ -124,7 +128,7 @@ def distribution(
     top_p: float | None = None,  # keep so much probability; None for all
 ) -> torch.Tensor:  # probabilities (B, V) float64
     "What to draw from: temperature, top-k, top-p, in this order; `UserError` for a bad value"
-    probabilities = with_temperature(logits, temperature)
+    probabilities = with_temperature(logits.detach(), temperature)
     if top_k is not None:
         probabilities = top_k_filter(probabilities, top_k)
     if top_p is not None:
@@ -247,7 +251,7 @@ def _read_anew(model, rows):
     return torch.cat([next_token_logits(model, torch.tensor([row])) for row in rows])
 
 
-@torch.no_grad()
+@torch.inference_mode()  # like `no_grad`, with less to note down
 def _steps(model, rows, numbers, greedy, use_cache, how):
     "Lengthens rows by one token at a time, and yields the tokens"
     read = Reader(model, len(rows)) if use_cache else partial(_read_anew, model)
@@ -297,18 +301,38 @@ def generate(
     return [[*map(index, row), *new] for row, new in zip(prompts, added)]
 
 # %% ../nbs/07_generation.ipynb #b14c566d
+class _Packed(torch.nn.Module):
+    "A linear layer with its matrix in the order of oneDNN, for products with few vectors"
+
+    def __init__(self, layer):
+        super().__init__()
+        self.matrix = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), 1)
+        self.bias = layer.bias.detach()
+
+    def forward(self, x):
+        return torch.ops.mkldnn._linear_pointwise(x, self.matrix, self.bias, "none", [], "")
+
+
+def _can_pack(layer):
+    "Whether a linear layer can be packed here"
+    names = "_reorder_linear_weight", "_linear_pointwise"
+    there = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, n) for n in names)
+    fits = layer.weight.device.type == "cpu" and layer.weight.dtype in (torch.float32, torch.bfloat16)
+    return there and fits
+
+
 @torch.no_grad()
 def lay_out(
-    model: GPT,  # the network; it is changed in place and then meant for writing only
+    model: GPT,  # changed in place, and then for writing only: it can't be saved, copied or trained
 ) -> GPT:  # the same one
-    "Puts the longer side of each float32 matrix in memory first, for products with one vector"
-    for module in model.modules():
-        weight = getattr(module, "weight", None)
-        if weight is None or weight.dim() != 2 or module is model.position_embedding:
-            continue
-        if weight.dtype == torch.float32 and weight.device.type == "cpu":
-            if weight.shape[0] > weight.shape[1] and weight.is_contiguous():
-                weight.data = weight.t().contiguous().t()
+    "Puts the matrices on a CPU in the order that suits products with one vector, last of all"
+    for module in [*model.modules()]:
+        for name, layer in module.named_children():
+            if isinstance(layer, torch.nn.Linear) and _can_pack(layer):
+                setattr(module, name, _Packed(layer))
+    tokens = model.token_embedding.weight
+    if tokens.dtype == torch.float32 and tokens.device.type == "cpu":
+        tokens.data = tokens.t().contiguous().t()
     return model
 
 # %% ../nbs/07_generation.ipynb #f8b7a6d0
@@ -384,11 +408,8 @@ class TextStream:
         return self.spacing(self.tokenizer.decode(word)) if word else ""
 
 # %% ../nbs/07_generation.ipynb #702cde27
-def _check_write(model, tokenizer, prompts, samples, greedy):
-    "Raises `UserError` for what is wrong with prompts, samples or tokenizer"
-    for prompt in prompts:
-        if not isinstance(prompt, str):
-            raise UserError(f"the prompt is a {type(prompt).__name__}; a str was expected")
+def _check_samples(samples, greedy):
+    "Raises `UserError` for a number of samples that makes no sense"
     if type(samples) is not int or samples < 1:
         raise UserError(
             f"samples is {samples!r}; it must be a whole number of at least 1: how many texts to write"
@@ -397,6 +418,14 @@ def _check_write(model, tokenizer, prompts, samples, greedy):
         raise UserError(
             f"greedy always writes the same text, {samples} samples would be copies; ask for 1"
         )
+
+
+def _check_write(model, tokenizer, prompts, samples, greedy):
+    "Raises `UserError` for what is wrong with prompts, samples or tokenizer"
+    for prompt in prompts:
+        if not isinstance(prompt, str):
+            raise UserError(f"the prompt is a {type(prompt).__name__}; a str was expected")
+    _check_samples(samples, greedy)
     if model.config.vocab_size != tokenizer.vocab_size:
         raise UserError(
             f"the network has {model.config.vocab_size:,} entries in its vocabulary, the tokenizer "
@@ -488,11 +517,16 @@ def _converse(answer):
     while True:
         try:
             prompt = input("> ")
-        except EOFError:
+        except (EOFError, RuntimeError):  # no more input, or none at all
             print()
             return
+        except UnicodeDecodeError:
+            print("error: that was no text; UTF-8 was expected", file=sys.stderr)
+            continue
         try:
             answer([prompt])
+        except UserError as error:  # this prompt only
+            print(f"error: {error}", file=sys.stderr)
         except KeyboardInterrupt:
             pass  # this text only
 
@@ -500,7 +534,7 @@ def _converse(answer):
 def _for_writing(run, device, bf16):
     "The network and tokenizer of a run, ready to write"
     model, tokenizer = load_model(run, device)
-    return (model.bfloat16() if bf16 else lay_out(model)), tokenizer
+    return lay_out(model.bfloat16() if bf16 else model), tokenizer
 
 
 @call_parse
@@ -518,8 +552,8 @@ def gpt1_generate(
     greedy: bool = False,  # always take the most probable token
     seed: int = None,  # the same seed writes the same text
     interactive: bool = False,  # ask for one prompt after the other
-    tidy: bool = True,  # leave the spaces as the tokenizer puts them
-    bf16: bool = False,  # compute with 16-bit numbers: half the memory to read
+    raw: bool = False,  # leave the spaces as the tokenizer puts them
+    bf16: bool = False,  # compute with 16-bit numbers: quicker, but texts written together change each other
     device: str = "auto",  # auto, cpu, cuda or mps
 ):
     "Write text with a trained network, printed as it comes"
@@ -527,11 +561,16 @@ def gpt1_generate(
         raise UserError("with --interactive prompts are asked for; leave out those given")
     how = dict(temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy, seed=seed)
     _check_how(length, **how)
+    _check_samples(samples, greedy)
     beginnings = [] if interactive else _prompts_given(prompts)
     model, tokenizer = _for_writing(run, device, bf16)
 
     def answer(texts):
-        pieces = write_pieces(model, tokenizer, texts, length, samples, tidy, **how)
-        _print_texts(pieces, len(texts) * samples)
+        pieces = write_pieces(model, tokenizer, texts, length, samples, not raw, **how)
+        try:
+            _print_texts(pieces, len(texts) * samples)
+        except BrokenPipeError:  # who reads has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(141) from None
 
     _converse(answer) if interactive else answer(beginnings)

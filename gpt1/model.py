@@ -11,6 +11,7 @@ import difflib
 from dataclasses import dataclass
 
 import torch
+from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
@@ -19,6 +20,9 @@ from .blocks import Block
 from .corpus import UserError
 
 # %% ../nbs/04_model.ipynb #b0cc5297
+_SIZES = "vocab_size", "context", "layers", "heads", "width", "inner"
+
+
 @dataclass(frozen=True)
 class GPTConfig:
     "The sizes of a GPT; the defaults are the paper's (section 4.1). A bad size raises `UserError`"
@@ -30,12 +34,13 @@ class GPTConfig:
     width: int = 768  # numbers per token, $C$
     inner: int = 3072  # inner width of the MLPs
     dropout: float = 0.1  # every dropout rate; at least 0 and below 1
+    embedding_dropout: str = "matrix"  # what it drops: entries of the matrix, or of the sum
 
     def __post_init__(self):
-        for field in dataclasses.fields(self)[:-1]:
-            size = getattr(self, field.name)
+        for name in _SIZES:
+            size = getattr(self, name)
             if type(size) is not int or size < 1:
-                raise UserError(f"{field.name} must be a positive whole number, not {size!r}")
+                raise UserError(f"{name} must be a positive whole number, not {size!r}")
         if self.width % self.heads:
             raise UserError(
                 f"width {self.width} cannot be split into {self.heads} equal heads: "
@@ -45,29 +50,36 @@ class GPTConfig:
             raise UserError(
                 f"dropout must be a number of at least 0 and below 1, not {self.dropout!r}"
             )
+        if self.embedding_dropout not in ("matrix", "sum"):
+            raise UserError(
+                f"embedding_dropout must be matrix or sum, not {self.embedding_dropout!r}"
+            )
 
-    def to_dict(self) -> dict:  # ready for JSON
-        "The sizes by name"
-        return dataclasses.asdict(self)
+# %% ../nbs/04_model.ipynb #a83cbedd
+@patch
+def to_dict(self: GPTConfig) -> dict:  # ready for JSON
+    "The sizes by name"
+    return dataclasses.asdict(self)
 
-    @classmethod
-    def from_dict(
-        cls,
-        sizes: dict,  # every field of `GPTConfig` and no other, as `to_dict` returns them
-    ) -> "GPTConfig":
-        "Rebuild a configuration; unknown and missing names raise `UserError`"
-        if not isinstance(sizes, dict):
-            raise UserError(f"a configuration must be a dictionary, not {type(sizes).__name__}")
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown, missing = sorted(map(str, set(sizes) - known)), sorted(known - set(sizes))
-        faults = [
-            f"{what} {', '.join(names)}"
-            for what, names in (("unknown", unknown), ("missing", missing))
-            if names
-        ]
-        if faults:
-            raise UserError(f"not a configuration of this model: {'; '.join(faults)}")
-        return cls(**sizes)
+
+@patch(cls_method=True)
+def from_dict(
+    cls: GPTConfig,
+    sizes: dict,  # every field of `GPTConfig` and no other, as `to_dict` returns them
+) -> GPTConfig:
+    "Rebuild a configuration; unknown and missing names raise `UserError`"
+    if not isinstance(sizes, dict):
+        raise UserError(f"a configuration must be a dictionary, not {type(sizes).__name__}")
+    known = {field.name for field in dataclasses.fields(cls)}
+    unknown, missing = sorted(map(str, set(sizes) - known)), sorted(known - set(sizes))
+    faults = [
+        f"{what} {', '.join(names)}"
+        for what, names in (("unknown", unknown), ("missing", missing))
+        if names
+    ]
+    if faults:
+        raise UserError(f"not a configuration of this model: {'; '.join(faults)}")
+    return cls(**sizes)
 
 # %% ../nbs/04_model.ipynb #53c1a86e
 PRESETS = {
@@ -106,37 +118,39 @@ def _loss_of_rows(hidden, matrix, targets, share):
     logits = F.linear(hidden, matrix)  # (rows, V)
     wide = torch.promote_types(logits.dtype, torch.float32)
     log_probability = F.log_softmax(logits, -1, dtype=wide)
-    rows, right = torch.arange(len(targets), device=targets.device), targets.clamp(min=0)
-    loss = -(log_probability[rows, right] * share).sum()
+    right = targets.where(targets != -100, 0)[:, None]  # -100: any token, its share is 0
+    loss = -(log_probability.gather(1, right)[:, 0] * share).sum()
     gradient = log_probability.exp_()  # in the same room
-    gradient[rows, right] -= 1
+    gradient.scatter_add_(1, right, torch.full_like(right, -1, dtype=wide))
     return loss, gradient.to(matrix.dtype)
 
 # %% ../nbs/04_model.ipynb #4a1fafa3
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    "Cross-entropy through a matrix; computes the gradients along with the loss"
+    "Cross-entropy through a matrix; computes the gradients along with the loss, if `learning`"
 
     @staticmethod
-    def forward(context, hidden, matrix, targets, rows):
-        wide, loss = torch.promote_types(matrix.dtype, torch.float32), 0.0
+    def forward(context, hidden, matrix, targets, rows, learning):
+        wide = torch.promote_types(matrix.dtype, torch.float32)
         kept = (targets != -100).to(wide)
-        share = kept / kept.sum()  # of each token in the mean
-        grads = torch.zeros_like(hidden), torch.zeros_like(matrix, dtype=wide)
+        count = kept.sum()
+        share = kept / count.clamp(min=1)  # of each token in the mean
+        loss = 0 * count / count  # NaN if no target counts
+        grads = (torch.zeros_like(hidden), torch.zeros_like(matrix, dtype=wide)) if learning else ()
         for start in range(0, len(targets), rows):
             some = slice(start, start + rows)
             part, gradient = _loss_of_rows(hidden[some], matrix, targets[some], share[some])
             loss = loss + part
-            if any(context.needs_input_grad[:2]):
+            if learning:
                 scale = share[some, None].to(hidden.dtype)
                 grads[0][some] = (gradient @ matrix).mul_(scale)
                 grads[1].add_(gradient.T @ (hidden[some] * scale))
-        context.save_for_backward(grads[0], grads[1].to(matrix.dtype))
+        context.save_for_backward(*(grad.to(matrix.dtype) for grad in grads))
         return loss
 
     @staticmethod
     def backward(context, outer):
         hidden, matrix = context.saved_tensors
-        return hidden * outer, matrix * outer, None, None
+        return hidden * outer, matrix * outer, None, None, None
 
 # %% ../nbs/04_model.ipynb #10370990
 def chunked_cross_entropy(
@@ -148,12 +162,14 @@ def chunked_cross_entropy(
     "`F.cross_entropy(hidden @ matrix.T, targets)` without the (N, V) logits in memory"
     if type(rows) is not int or rows < 1:
         raise UserError(f"rows is {rows!r}; it must be a whole number of at least 1")
-    device = hidden.device.type
+    if targets.shape != hidden.shape[:1]:
+        raise UserError(f"{len(hidden)} vectors need as many targets, not {tuple(targets.shape)}")
+    device, learning = hidden.device.type, torch.is_grad_enabled()
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         hidden, matrix = hidden.to(dtype), matrix.to(dtype)
     with torch.autocast(device, enabled=False):
-        return _ChunkedCrossEntropy.apply(hidden, matrix, targets, rows)
+        return _ChunkedCrossEntropy.apply(hidden, matrix, targets, rows, learning)
 
 # %% ../nbs/04_model.ipynb #350406f7
 def _check_ids(
@@ -193,65 +209,74 @@ class GPT(nn.Module):
         self.apply(_initialise)
 
     def tables(self) -> tuple[torch.Tensor, torch.Tensor]:  # tokens (V, C), positions (context, C)
-        "The embedding matrices; in training, with entries dropped"
+        "The embedding matrices; in training, with entries dropped if the configuration says so"
         tables = self.token_embedding.weight, self.position_embedding.weight
-        if not self.training or not self.config.dropout:
+        c = self.config
+        if not (self.training and c.dropout and c.embedding_dropout == "matrix"):
             return tables
-        return tuple(F.dropout(table, self.config.dropout) for table in tables)
+        return tuple(F.dropout(table, c.dropout) for table in tables)
 
-    def hidden_states(
-        self,
-        ids: torch.Tensor,  # token ids, (B, T) int64
-        tables: tuple
-        | None = None,  # a result of `tables` to use again; if None, `tables` is called
-        caches: list[KeyValueCache] | None = None,  # from `new_caches`; filled with these tokens
-        positions: torch.Tensor
-        | None = None,  # with caches: the place of each token in its row, (B, T) int64
-    ) -> torch.Tensor:  # the last block's output, (B, T, C)
-        "One vector per token; `UserError` if `ids` does not have the shape (B, T) or is too long"
-        _check_ids(ids, self.config.context)
-        tokens, places = tables or self.tables()
-        if caches is None:
-            x = F.embedding(ids, tokens) + places[: ids.shape[1]]  # (B, T, C)
-            for block in self.blocks:
-                x = block(x)
-            return x
-        seen = visible(positions)
-        _check_ids(ids, self.config.context, seen[0])
-        x = F.embedding(ids, tokens) + F.embedding(positions, places)  # (B, T, C)
-        for block, cache in zip(self.blocks, caches):
-            x = block(x, cache, positions, seen)
+# %% ../nbs/04_model.ipynb #4b667751
+@patch
+def hidden_states(
+    self: GPT,
+    ids: torch.Tensor,  # token ids, (B, T) int64
+    tables: tuple
+    | None = None,  # a result of `tables` to use again; if None, `tables` is called
+    caches: list[KeyValueCache] | None = None,  # from `new_caches`; filled with these tokens
+    positions: torch.Tensor
+    | None = None,  # with caches: the place of each token in its row, (B, T) int64
+) -> torch.Tensor:  # the last block's output, (B, T, C)
+    "One vector per token; `UserError` if `ids` does not have the shape (B, T) or is too long"
+    _check_ids(ids, self.config.context)
+    tokens, places = tables or self.tables()
+    if caches is None:
+        x = F.embedding(ids, tokens) + places[: ids.shape[1]]  # (B, T, C)
+        if self.config.embedding_dropout == "sum":
+            x = F.dropout(x, self.config.dropout, self.training)
+        for block in self.blocks:
+            x = block(x)
         return x
+    seen = visible(positions)
+    _check_ids(ids, self.config.context, seen[0])
+    x = F.embedding(ids, tokens) + F.embedding(positions, places)  # (B, T, C)
+    for block, cache in zip(self.blocks, caches):
+        x = block(x, cache, positions, seen)
+    return x
 
-    def new_caches(
-        self,
-        batch: int,  # rows
-    ) -> list[KeyValueCache]:  # one for each block
-        "Empty caches, with room for `context` tokens a row (notebook 02)"
-        c, weight = self.config, self.token_embedding.weight.detach()
-        size = c.width // c.heads
-        return [KeyValueCache(batch, c.heads, c.context, size, weight) for _ in self.blocks]
 
-    def forward(
-        self,
-        ids: torch.Tensor,  # token ids, (B, T) int64
-        targets: torch.Tensor
-        | None = None,  # the true next tokens, (B, T) int64; -100 to leave one out
-    ) -> torch.Tensor:  # logits (B, T, V); with targets the mean cross-entropy, in nats
-        "Score every token as the next one, or return the loss; `UserError` if shapes do not fit"
-        if targets is not None and targets.shape != ids.shape:
-            raise UserError(
-                f"targets must have the shape of ids, {tuple(ids.shape)}, "
-                f"not {tuple(targets.shape)}"
-            )
-        tables = self.tables()
-        hidden = self.hidden_states(ids, tables)
-        if targets is not None and ids.numel() * self.config.vocab_size > 1 << 26:
-            return chunked_cross_entropy(hidden.flatten(0, 1), tables[0], targets.flatten())
-        logits = F.linear(hidden, tables[0])  # (B, T, V)
-        if targets is None:
-            return logits
-        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
+@patch
+def new_caches(
+    self: GPT,
+    batch: int,  # rows
+) -> list[KeyValueCache]:  # one for each block
+    "Empty caches, with room for `context` tokens a row (notebook 02)"
+    c, weight = self.config, self.token_embedding.weight.detach()
+    size = c.width // c.heads
+    return [KeyValueCache(batch, c.heads, c.context, size, weight) for _ in self.blocks]
+
+# %% ../nbs/04_model.ipynb #3e0ec5dd
+@patch
+def forward(
+    self: GPT,
+    ids: torch.Tensor,  # token ids, (B, T) int64
+    targets: torch.Tensor
+    | None = None,  # the true next tokens, (B, T) int64; -100 to leave one out
+) -> torch.Tensor:  # logits (B, T, V); with targets the mean cross-entropy, in nats
+    "Score every token as the next one, or return the loss; `UserError` if shapes do not fit"
+    if targets is not None and targets.shape != ids.shape:
+        raise UserError(
+            f"targets must have the shape of ids, {tuple(ids.shape)}, "
+            f"not {tuple(targets.shape)}"
+        )
+    tables = self.tables()
+    hidden = self.hidden_states(ids, tables)
+    if targets is not None and ids.numel() * self.config.vocab_size > 1 << 26:
+        return chunked_cross_entropy(hidden.flatten(0, 1), tables[0], targets.flatten())
+    logits = F.linear(hidden, tables[0])  # (B, T, V)
+    if targets is None:
+        return logits
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100)
 
 # %% ../nbs/04_model.ipynb #babafe4b
 def count_parameters(

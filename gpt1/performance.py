@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['side_by_side', 'as_table', 'draw_bars', 'in_fresh_process', 'peak_memory', 'train_ours', 'train_tokenizers',
            'write_words', 'tokenizers_encoder', 'compare_encoders', 'compare_with_reference', 'compare_processes',
-           'seconds_unseen', 'random_pair', 'weight_reading_bound', 'compare_generation']
+           'seconds_unseen', 'random_pair', 'weight_reader', 'compare_generation']
 
 # %% ../nbs/13_performance.ipynb #42df177e
 import gc
@@ -75,7 +75,7 @@ def draw_bars(
     values = [megabytes / row["seconds"] if megabytes else row["seconds"] for row in rows]
     colours = ["C0"] + ["0.7"] * (len(rows) - 1)
     bars = ax.barh([row["name"] for row in rows], values, color=colours)
-    ax.bar_label(bars, fmt="%.1f", padding=3)
+    ax.bar_label(bars, fmt="%.3g", padding=3)
     ax.invert_yaxis()
     ax.set(xlabel="MB/s" if megabytes else "seconds", title=title)
     return ax
@@ -158,7 +158,7 @@ def train_ours(
     tokenizer.save(out)
     return tokenizer
 
-
+# %% ../nbs/13_performance.ipynb #d5f4e1be
 def train_tokenizers(
     path: str | Path,  # a text file
     out: str | Path,  # file for the vocabulary
@@ -184,7 +184,7 @@ def train_tokenizers(
     tokenizer.save(str(out))
     return tokenizer
 
-
+# %% ../nbs/13_performance.ipynb #4ee317c8
 def write_words(
     path: str | Path,  # a text file
     out: str | Path,  # file to write
@@ -209,7 +209,7 @@ def tokenizers_encoder(
     theirs.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return theirs
 
-
+# %% ../nbs/13_performance.ipynb #f65d1377
 def compare_encoders(
     texts: list[str],  # documents to encode
     tokenizer: BPETokenizer,  # GPT-1's tokenizer
@@ -226,7 +226,7 @@ def compare_encoders(
     }
     return side_by_side(contenders, rounds)
 
-
+# %% ../nbs/13_performance.ipynb #498840b1
 def compare_with_reference(
     texts: list[str],  # documents to encode
     tokenizer: BPETokenizer,  # GPT-1's tokenizer
@@ -242,7 +242,7 @@ def compare_with_reference(
     }
     return side_by_side(contenders, rounds)
 
-
+# %% ../nbs/13_performance.ipynb #05e4bbfd
 def compare_processes(
     texts: list[str],  # documents to encode
     tokenizer: BPETokenizer,  # GPT-1's tokenizer
@@ -257,7 +257,7 @@ def compare_processes(
     }
     return side_by_side(contenders, rounds)
 
-
+# %% ../nbs/13_performance.ipynb #8f1b85ee
 def seconds_unseen(
     seen: list[str],  # documents to warm up with
     unseen: list[str],  # other documents, encoded once
@@ -274,10 +274,11 @@ def random_pair(
     config,  # a `GPTConfig`
     seed: int = 0,  # of the weights
 ):  # ours and an `OpenAIGPTLMHeadModel`, both to evaluate
-    "A network with random weights, and the same in `transformers`, which stores matrices transposed"
+    "A network with random weights, and one of `transformers` with the same (notebook 10)"
     import torch
 
     from gpt1.model import GPT
+    from gpt1.pretrained import export_weights
     from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
     torch.manual_seed(seed)
@@ -286,68 +287,52 @@ def random_pair(
     theirs = OpenAIGPTLMHeadModel(
         OpenAIGPTConfig(vocab_size=config.vocab_size, n_head=config.heads, afn="gelu", **sizes)
     ).eval()
-    with torch.no_grad():
-        theirs.transformer.tokens_embed.weight.copy_(ours.token_embedding.weight)
-        theirs.transformer.positions_embed.weight.copy_(ours.position_embedding.weight)
-        for mine, other in zip(ours.blocks, theirs.transformer.h):
-            _copy_block(mine, other)
+    theirs.transformer.load_state_dict(export_weights(ours))
     return ours, theirs
 
-
-def _copy_block(mine, other):
-    "Copies the weights of one block to its counterpart in `transformers`"
-    pairs = [
-        (mine.attention.qkv, other.attn.c_attn),
-        (mine.attention.projection, other.attn.c_proj),
-        (mine.mlp.expand, other.mlp.c_fc),
-        (mine.mlp.contract, other.mlp.c_proj),
-        (mine.ln_1, other.ln_1),
-        (mine.ln_2, other.ln_2),
-    ]
-    for ours, theirs in pairs:
-        theirs.weight.copy_(ours.weight.t() if ours.weight.dim() == 2 else ours.weight)
-        theirs.bias.copy_(ours.bias)
-
 # %% ../nbs/13_performance.ipynb #3dc527e3
-def weight_reading_bound(
+def weight_reader(
     model,  # a `GPT`
     width: int = 12_288,  # numbers in a row of the matrix; the longer, the quicker the product
-    rounds: int = 9,  # how often it is measured
-) -> float:  # seconds (median)
-    "Time of `torch.mv` over as many numbers as the network reads for one token"
+) -> Callable:  # a function that does one product
+    "`torch.mv` over as many numbers as the network reads for one token: all but the positions"
     import torch
 
     numbers = sum(p.numel() for p in model.parameters()) - model.position_embedding.weight.numel()
     kind = model.token_embedding.weight.dtype
     matrix, vector = torch.randn(numbers // width, width).to(kind), torch.randn(width).to(kind)
-    return side_by_side({"mv": lambda: torch.mv(matrix, vector)}, rounds)[0]["seconds"]
+    return lambda: torch.mv(matrix, vector)
 
 # %% ../nbs/13_performance.ipynb #0fef8ea9
 def compare_generation(
     new_tokens: int,  # tokens to write
     config=None,  # a `GPTConfig`; the paper's if None
-    rounds: int = 1,  # how often each is measured
+    rounds: int = 3,  # how often ours and the bound are measured; `transformers` once
 ) -> tuple[list[dict], float]:  # rows, and the bound in seconds per token
-    "Writes greedily from one token with `transformers` and with ours, the same weights, in turn"
+    "Writes greedily from one token with ours and with `transformers`, the same weights"
     import torch
 
     from gpt1.generation import generate, lay_out
     from gpt1.model import GPTConfig
 
     ours, theirs = random_pair(config or GPTConfig())
-    bound, ours = weight_reading_bound(ours), lay_out(ours)
-    start = torch.ones(1, 1, dtype=torch.int64)
+    read = weight_reader(ours)
+    ours, start = lay_out(ours), torch.ones(1, 1, dtype=torch.int64)
     limits = dict(min_new_tokens=new_tokens, max_new_tokens=new_tokens, do_sample=False)
-
-    def write_theirs():
-        return theirs.generate(
-            start, attention_mask=torch.ones_like(start), pad_token_id=0, **limits
-        )
-
     contenders = {
         "gpt1": lambda: generate(ours, start, new_tokens, greedy=True),
-        "transformers": write_theirs,
+        "the weights, once a token": lambda: [read() for _ in range(new_tokens)],
     }
-    contenders["gpt1"]()  # warm
-    rows = side_by_side(contenders, rounds, warm_up=False)
-    return rows, bound
+    rows = side_by_side(contenders, rounds)
+    slow = side_by_side(
+        {
+            "transformers": lambda: theirs.generate(
+                start, attention_mask=torch.ones_like(start), pad_token_id=0, **limits
+            )
+        },
+        1,
+        warm_up=False,
+    )
+    first = rows[0]["seconds"]
+    rows.insert(1, {**slow[0], "ratio": slow[0]["seconds"] / first})
+    return rows, rows[2]["seconds"] / new_tokens

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['RECIPES', 'Adam', 'parameter_groups', 'learning_rate', 'choose_device', 'has_bfloat16', 'evaluate_loss', 'seed_step',
            'TrainingConfig', 'recipe', 'update', 'make_optimizer', 'checkpoint_folders', 'save_checkpoint',
-           'read_checkpoint', 'load_weights', 'read_log', 'draw_loss', 'start_or_resume', 'train', 'load_model']
+           'read_checkpoint', 'load_weights', 'read_log', 'draw_loss', 'check_trained_here', 'start_or_resume', 'train',
+           'load_model']
 
 # %% ../nbs/06_training.ipynb #cb0c5e76
 import dataclasses
@@ -456,6 +457,18 @@ def _check_same(folder, old, new):
             )
 
 
+def check_trained_here(
+    folder: str | Path,  # the folder of a run
+    facts: dict,  # of its checkpoint, or what its `run.json` says
+) -> None:
+    "Raises `UserError` if its weights were converted from elsewhere: they have no optimiser's state"
+    if "converted" in facts:
+        raise UserError(
+            f"the run in {folder} holds weights converted from {facts['converted']}; they were not "
+            "trained here, so there is nothing to go on from: choose another folder"
+        )
+
+
 def start_or_resume(
     folder: str | Path,  # the folder of the run
     data: Prepared,  # the data
@@ -477,6 +490,7 @@ def start_or_resume(
         data.tokenizer().save(Path(folder) / "tokenizer")
         return model, optimizer, 0
     facts = read_checkpoint(found[-1])
+    check_trained_here(folder, facts)
     _check_same(folder, facts, _facts(data, model_config, config))
     load_weights(found[-1], model, optimizer, facts["step"])
     return model, optimizer, facts["step"]
@@ -577,7 +591,7 @@ def load_model(
     "The newest checkpoint of a run with its tokenizer; `UserError` if there is none or a damaged one"
     folder = Path(folder)
     if (folder / "checkpoint.json").exists():
-        run, checkpoint = folder.parent.parent, folder
+        run, checkpoint = folder.resolve().parent.parent, folder
     else:
         run, found = folder, checkpoint_folders(folder)
         if not found:
@@ -587,6 +601,8 @@ def load_model(
             )
         checkpoint = found[-1]
     facts = read_checkpoint(checkpoint)
+    if not (run / "tokenizer").is_dir():
+        raise UserError(f"{run} holds no tokenizer; the folder is not whole: copy it again")
     tokenizer = load_tokenizer(run / "tokenizer")
     if tokenizer.fingerprint != facts["vocabulary"]:
         raise UserError(

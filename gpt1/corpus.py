@@ -289,7 +289,7 @@ def read_docstrings(
             rows.append({"name": name, "text": "\n".join(new)})
     return rows
 
-# %% ../nbs/00_corpus.ipynb #ff04e3aa
+# %% ../nbs/00_corpus.ipynb #cb18e6fe
 _RULES = (_TITLES, _UNDERLINED, _HEADED, _FENCED, _NOT_PROSE, _UNDERLINE, _ADMONITION, _BULLET)
 _STEPS = (docstrings_in, drop_sections, paragraphs, without_markup, is_prose, prose_in)
 _STEPS += (distributions_to_read, python_files, _prose_of_file, read_docstrings)
@@ -304,7 +304,7 @@ def _recipe():
     recipe = sys.version, versions, [*map(str, _RULES)], markup, words, steps
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
 
-# %% ../nbs/00_corpus.ipynb #226e7f0d
+# %% ../nbs/00_corpus.ipynb #f8f30b95
 def docstring_documents(
     cache: str | Path | None = None,  # folder for the result; None for the user's cache folder
 ) -> list[dict]:  # rows of `name` and `text`
@@ -322,7 +322,7 @@ def docstring_documents(
         warnings.warn(f"the docstrings are not cached: {error}")
     return rows
 
-# %% ../nbs/00_corpus.ipynb #8e4aafb5
+# %% ../nbs/00_corpus.ipynb #891ce3f9
 _KINDS = {".txt": "text", ".jsonl": "json", ".parquet": "parquet"}
 _PACKED = (".xz", ".gz", ".zst")
 
@@ -334,7 +334,7 @@ def _kind_of(path):
     kind = _KINDS.get(Path(name.rpartition(".")[0] if packed else name).suffix)
     return None if packed and kind == "parquet" else kind
 
-# %% ../nbs/00_corpus.ipynb #0d839005
+# %% ../nbs/00_corpus.ipynb #93239986
 def _files_at(path):
     "The files at a path, sorted, with their kinds"
     if not path.exists():
@@ -362,7 +362,7 @@ def find_files(
         raise UserError(f"{path} is empty; a corpus needs some text")
     return kinds.pop(), files
 
-# %% ../nbs/00_corpus.ipynb #ed43c494
+# %% ../nbs/00_corpus.ipynb #08c77508
 LONGEST = 1 << 24  # bytes of a document at most, unless told otherwise: 16 MiB
 
 
@@ -389,7 +389,7 @@ def _unpacked(raw, path):
         return io.BufferedReader(pyarrow.CompressedInputStream(raw, "zstd"), 1 << 20)
     return io.BufferedReader({".xz": lzma, ".gz": gzip}[ending].open(raw), 1 << 20)
 
-# %% ../nbs/00_corpus.ipynb #d61f4e6a
+# %% ../nbs/00_corpus.ipynb #5f1bbe7f
 def lines_of(
     path: Path,  # a text file, plain or packed
     longest: int = LONGEST,  # bytes of a line at most
@@ -404,7 +404,7 @@ def lines_of(
                 line = file.readline(longest + 1)
             yield None
 
-# %% ../nbs/00_corpus.ipynb #77b7c535
+# %% ../nbs/00_corpus.ipynb #089608c5
 @dataclass(frozen=True)
 class Fault:
     "Stands in the place of a document that can't be used"
@@ -427,7 +427,7 @@ FAULTS = {
     "refused": "has something at {} that the tokenizer gives up on; take it out",
 }
 
-# %% ../nbs/00_corpus.ipynb #18146668
+# %% ../nbs/00_corpus.ipynb #1ee4f589
 def complaint(
     fault: Fault,  # what is wrong
     name: str,  # the file or data set
@@ -436,7 +436,7 @@ def complaint(
     "A fault as an exception, in one line"
     return UserError(f"{name} {FAULTS[fault.kind].format(place)}")
 
-# %% ../nbs/00_corpus.ipynb #340e7de2
+# %% ../nbs/00_corpus.ipynb #c5021211
 def _cut(lines, whole, longest):
     "Cuts lines into documents, at blank lines unless `whole`; gives the first line's number, too"
     kept, size, begin = [], 0, 1
@@ -454,7 +454,7 @@ def _cut(lines, whole, longest):
     if size:
         yield begin, b"".join(kept) if size <= longest else Fault("too long")
 
-# %% ../nbs/00_corpus.ipynb #dbccde64
+# %% ../nbs/00_corpus.ipynb #81320c13
 def _decoded(raw):
     "Bytes as text, or as a fault"
     try:
@@ -475,7 +475,7 @@ def read_text(
             raw = Fault("zero byte") if b"\0" in raw else _decoded(raw)
         yield line, raw if isinstance(raw, Fault) else raw.strip()
 
-# %% ../nbs/00_corpus.ipynb #af3c3cdc
+# %% ../nbs/00_corpus.ipynb #1a9c5a74
 def _from_json(line, column):
     "What a line of JSON has in a column"
     if line is None:
@@ -490,7 +490,7 @@ def _from_json(line, column):
         return Fault("not JSON")
     return row.get(column) if column in row else Fault("no column")
 
-# %% ../nbs/00_corpus.ipynb #a7a571a3
+# %% ../nbs/00_corpus.ipynb #a6c3efc0
 def read_json_lines(
     path: Path,  # a file of JSON lines, plain or packed
     first: int = 0,  # documents to skip
@@ -501,7 +501,7 @@ def read_json_lines(
     for number, line in islice(enumerate(lines_of(path, 4 * longest), 1), first, None):
         yield number, _from_json(line, column)
 
-# %% ../nbs/00_corpus.ipynb #9989e94f
+# %% ../nbs/00_corpus.ipynb #9fe3e500
 def _values(array):
     "The values of an Arrow array; a fault where a string is not UTF-8"
     try:
@@ -531,7 +531,7 @@ def _check_column(name, column, columns):
         there = ", ".join(map(repr, columns))
         raise UserError(f"{name} has no column `{column}` but {there}; name one of them")
 
-# %% ../nbs/00_corpus.ipynb #9664482a
+# %% ../nbs/00_corpus.ipynb #ae211343
 def read_parquet(
     path: Path,  # a parquet file
     first: int = 0,  # documents to skip
@@ -550,7 +550,7 @@ def read_parquet(
                 yield from islice(enumerate(values, row + 1), max(0, first - row), None)
             row += rows
 
-# %% ../nbs/00_corpus.ipynb #4102dbc4
+# %% ../nbs/00_corpus.ipynb #6c9ae4b4
 _LINE, _BLOCK = 1_000_000, 5_000
 
 
@@ -564,7 +564,7 @@ def _shape(text):
             return Fault("no words")
     return None
 
-# %% ../nbs/00_corpus.ipynb #90a39279
+# %% ../nbs/00_corpus.ipynb #dc2437ce
 def text_of(
     document,  # what a reader found: a `str`, `bytes`, a `Fault`, None, or anything else
     longest: int | None = LONGEST,  # bytes of a document at most; None: any size and shape will do
@@ -588,7 +588,7 @@ def text_of(
         return Fault("too long")
     return _shape(document) or (document, encoded)
 
-# %% ../nbs/00_corpus.ipynb #eab5117e
+# %% ../nbs/00_corpus.ipynb #db0f4492
 _NAMED = {"openwebtext": dict(path="Skylion007/openwebtext", revision="refs/convert/parquet")}
 _KNOWN = {"openwebtext": dict(documents=8_013_769, bytes=39_769_494_896, cache=54e9)}
 
@@ -607,7 +607,7 @@ def cost_of(
         "Expect hours, mostly for the download."
     )
 
-# %% ../nbs/00_corpus.ipynb #937f78f2
+# %% ../nbs/00_corpus.ipynb #326533be
 def cache_of(
     source: str,  # a source of `documents`
 ) -> tuple[Path, float] | None:  # a folder, and the bytes it will take there; None if unknown
@@ -620,7 +620,7 @@ def cache_of(
     there = cache / _NAMED[str(source)]["path"].replace("/", "___")
     return None if there.exists() else (cache, _KNOWN[str(source)]["cache"])
 
-# %% ../nbs/00_corpus.ipynb #81300440
+# %% ../nbs/00_corpus.ipynb #32c5cf59
 def _load(path, column, streaming, **options):
     "Loads with `datasets`, checks the column, and says in one line what went wrong"
     import datasets
@@ -651,7 +651,7 @@ def _as_text(data, column):
     data = data.select_columns([column])
     return data if column == "text" else data.rename_column(column, "text")
 
-# %% ../nbs/00_corpus.ipynb #19fc650d
+# %% ../nbs/00_corpus.ipynb #603977db
 def _where(source):
     "What a source is: docstrings, files or hub; `UserError` for a name that is none of them"
     name, path = str(source), Path(source).expanduser()
@@ -666,7 +666,7 @@ def _where(source):
     hint = hint or "give docstrings, openwebtext, a path, or owner/name on the Hub"
     raise UserError(f"unknown source {name!r}; {hint}")
 
-# %% ../nbs/00_corpus.ipynb #1d982eab
+# %% ../nbs/00_corpus.ipynb #3737d1ed
 def _on_hub(source, split, config):
     "The arguments of `_load` for a data set on the Hub"
     found = _NAMED.get(str(source), {"path": str(source)})
@@ -699,7 +699,7 @@ def _rows(paths, reader):
                     raise complaint(document, path, f"line {line}")
                 yield {"text": document[0]}
 
-# %% ../nbs/00_corpus.ipynb #9a1b4e4c
+# %% ../nbs/00_corpus.ipynb #ef36a5a3
 def documents(
     source: str
     | Path = "docstrings",  # docstrings, openwebtext, a file or folder, or owner/name on the Hub
@@ -731,7 +731,7 @@ def documents(
         raise complaint(Fault("empty"), path, "")
     return datasets.Dataset.from_list(rows)
 
-# %% ../nbs/00_corpus.ipynb #d74be958
+# %% ../nbs/00_corpus.ipynb #db56178e
 @dataclass
 class Source:
     "A corpus to go through in order, from any place on, holding a few documents at a time"
@@ -765,7 +765,7 @@ class Source:
         "A place in words"
         return [*self.parts][where[0]], f"{self.unit} {where[2]}"
 
-# %% ../nbs/00_corpus.ipynb #09196d90
+# %% ../nbs/00_corpus.ipynb #aba7fcca
 def source_of_list(
     texts: Iterable,  # documents
     name: str = "",  # what to call it
@@ -780,7 +780,7 @@ def source_of_list(
 
     return Source(name, {name: texts}, read, "document", len(texts) if known else None, size)
 
-# %% ../nbs/00_corpus.ipynb #e0358411
+# %% ../nbs/00_corpus.ipynb #c2973c01
 def _tightness(path):
     "How many bytes come out of a byte of a packed file, by its first 4 MB"
     if path.suffix.lower() not in _PACKED:
@@ -802,7 +802,7 @@ def _count_text(kind, files, column):
         size += sum(metadata.row_group(g).column(at).total_uncompressed_size for g in groups)
     return documents, size
 
-# %% ../nbs/00_corpus.ipynb #73051e90
+# %% ../nbs/00_corpus.ipynb #6de586c7
 def _source_of_files(source, column, boundary, longest):
     "A source from files of one kind"
     path = Path(source).expanduser()
@@ -827,7 +827,7 @@ def _check_json(path, column):
         if _from_json(line, column) == Fault("no column"):
             _check_column(path, column, json.loads(line))
 
-# %% ../nbs/00_corpus.ipynb #851a1ee0
+# %% ../nbs/00_corpus.ipynb #b6a4f379
 def read_arrow(
     path: str,  # an Arrow file of the cache of `datasets`
     first: int = 0,  # documents to skip
@@ -862,7 +862,7 @@ def read_stream(
         reason = str(error).strip().split("\n")[0][:200]
         raise UserError(f"the stream broke off ({reason}); the same command goes on") from None
 
-# %% ../nbs/00_corpus.ipynb #73497f11
+# %% ../nbs/00_corpus.ipynb #6b8c4bd0
 def _source_of_data(name, data, column, identity):
     "A source from a data set that `datasets` has opened"
     splits = data.info.splits or {}
@@ -879,7 +879,7 @@ def _source_of_data(name, data, column, identity):
     reader, rows = partial(reader, column=column), known["examples"]
     return Source(name, parts, reader, "row", rows, known["bytes"], identity)
 
-# %% ../nbs/00_corpus.ipynb #6dfdfbe1
+# %% ../nbs/00_corpus.ipynb #691eef47
 def open_source(
     source: str | Path = "docstrings",  # docstrings, openwebtext, a file or folder, or owner/name
     column: str = "text",  # the column that holds the text, for parquet, JSON lines and the Hub
@@ -903,7 +903,7 @@ def open_source(
     known = _KNOWN.get(str(source), {"documents": found.documents, "bytes": found.bytes})
     return replace(found, documents=known["documents"], bytes=known["bytes"])
 
-# %% ../nbs/00_corpus.ipynb #45215bad
+# %% ../nbs/00_corpus.ipynb #22b2ef0b
 def share_of(
     source: Source,
     number: int,  # which share, 1 to `of`

@@ -8,7 +8,7 @@ __all__ = ['UNIT', 'SPLITS', 'is_validation', 'id_type', 'write_shard', 'Shard',
            'open_prepared', 'check_prepared', 'parse_part', 'join_parts', 'usable_texts', 'Outlook', 'look_ahead',
            'describe', 'check_room', 'texts_of', 'prepare_source', 'gpt1_prepare', 'shuffled', 'Batches', 'Ahead']
 
-# %% ../nbs/05_data.ipynb #ae7b247f
+# %% ../nbs/05_data.ipynb #387c7180
 import gc
 import hashlib
 import json
@@ -42,7 +42,7 @@ from .corpus import LONGEST, Fault, Source, UserError, cache_of, complaint, cost
 from .corpus import one_line_errors, open_source, share_of, source_of_list, text_of
 from .corpus import write_atomically, write_text
 
-# %% ../nbs/05_data.ipynb #714439d7
+# %% ../nbs/05_data.ipynb #570b23b8
 def is_validation(
     text: str | bytes,  # a document, or its UTF-8
     fraction: float,  # the share of documents to keep from training, 0 to 1
@@ -52,7 +52,7 @@ def is_validation(
     digest = hashlib.blake2b(encoded, digest_size=8).digest()
     return int.from_bytes(digest, "big") < fraction * 2**64
 
-# %% ../nbs/05_data.ipynb #bdc9afe3
+# %% ../nbs/05_data.ipynb #1d7e4377
 _MAGIC, _VERSION, _HEADER_SIZE = b"GPT1IDS\0", 1, 128
 _HEADER = struct.Struct("<8sIIQQQ32s")  # magic, version, bytes an id, vocabulary, ids, documents …
 
@@ -63,7 +63,7 @@ def id_type(
     "The narrowest type that holds every id"
     return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
 
-# %% ../nbs/05_data.ipynb #1fff5fd9
+# %% ../nbs/05_data.ipynb #373f3011
 def write_shard(
     path: str | Path,  # the file to write
     ids: list[np.ndarray],  # ids of all documents, in as many pieces as you like
@@ -85,7 +85,7 @@ def write_shard(
             digest.update(piece)
     return digest.hexdigest()
 
-# %% ../nbs/05_data.ipynb #d6ead1ee
+# %% ../nbs/05_data.ipynb #4b28f903
 def _read_numbers(path, kind, offset, count):
     "Numbers from a place in a file, which is open for this long only"
     try:
@@ -99,7 +99,7 @@ def _read_numbers(path, kind, offset, count):
         raise UserError(f"{path} has become shorter since it was opened; prepare the data again")
     return np.frombuffer(content, kind)
 
-# %% ../nbs/05_data.ipynb #b73710a7
+# %% ../nbs/05_data.ipynb #8092dd86
 @dataclass
 class Shard:
     "A file of ids, which is opened when it is read"
@@ -130,7 +130,7 @@ class Shard:
         at = _HEADER_SIZE + self.length * self.dtype.itemsize
         return _read_numbers(self.path, np.dtype("<u8"), at + -at % 8, self.documents)
 
-# %% ../nbs/05_data.ipynb #f6f8e444
+# %% ../nbs/05_data.ipynb #b24892a1
 def _header_of(path):
     "Numbers in the header of a shard, and the size of the file; `UserError` if it is no shard"
     try:
@@ -144,7 +144,7 @@ def _header_of(path):
         raise UserError(f"{path} is not a shard of ids; prepare the data with gpt1_prepare")
     return *_HEADER.unpack_from(header)[1:], size
 
-# %% ../nbs/05_data.ipynb #0430caca
+# %% ../nbs/05_data.ipynb #6f057457
 def read_shard(
     path: str | Path,  # a file written by `write_shard`
 ) -> Shard:  # its ids, not yet read
@@ -164,7 +164,7 @@ def read_shard(
         )
     return Shard(path, np.dtype(f"<u{width}"), length, count, vocab_size, fingerprint.hex())
 
-# %% ../nbs/05_data.ipynb #23358711
+# %% ../nbs/05_data.ipynb #769378ca
 class TokenStream:
     "All ids of one split as one long array that is read when touched"
 
@@ -181,7 +181,7 @@ class TokenStream:
         "Number of ids"
         return self.ends[-1]
 
-# %% ../nbs/05_data.ipynb #8f7c263a
+# %% ../nbs/05_data.ipynb #a3b5faf0
 @patch
 def read(
     self: TokenStream,
@@ -202,7 +202,7 @@ def read(
         done += len(part)
     return result
 
-# %% ../nbs/05_data.ipynb #fa867a4c
+# %% ../nbs/05_data.ipynb #5ba2b19c
 UNIT = 1 << 19  # characters in a unit, about
 
 
@@ -219,7 +219,7 @@ class Unit:
         part, number, _ = self.places[-1]
         return part, number + 1
 
-# %% ../nbs/05_data.ipynb #30daaca3
+# %% ../nbs/05_data.ipynb #11bf230b
 def units_of(
     source: Source,  # a corpus
     part: int = 0,  # where to begin: number of the part,
@@ -238,7 +238,7 @@ def units_of(
     if found:
         yield Unit(found, places)
 
-# %% ../nbs/05_data.ipynb #8d128683
+# %% ../nbs/05_data.ipynb #8f8f3887
 class Side(NamedTuple):
     "The documents of a unit that fell to one split"
 
@@ -253,7 +253,7 @@ class Encoded(NamedTuple):
     sides: tuple[Side, Side]  # train, valid
     faults: list[tuple[int, str]]  # (number in the unit, kind) of each document not used
 
-# %% ../nbs/05_data.ipynb #cfd8835d
+# %% ../nbs/05_data.ipynb #f93c9ba7
 def encode_unit(
     found: list,  # what stands in the place of each document
     tokenizer: BPETokenizer | GPT2Tokenizer,
@@ -286,7 +286,7 @@ def _encode_side(tokenizer, documents, faults):
         size += length
     return Side(np.concatenate([end[:0], *pieces]), np.array(lengths, dtype=np.int64), size)
 
-# %% ../nbs/05_data.ipynb #de359e20
+# %% ../nbs/05_data.ipynb #310432b1
 def _ids_of(tokenizer, texts):
     "The ids of each text, None where the tokenizer gives up"
     try:
@@ -297,7 +297,7 @@ def _ids_of(tokenizer, texts):
             raise
     return [None] if len(texts) == 1 else [_ids_of(tokenizer, [text])[0] for text in texts]
 
-# %% ../nbs/05_data.ipynb #c3dd1918
+# %% ../nbs/05_data.ipynb #13e93916
 _START = "fork" if sys.platform == "linux" else "spawn"  # how worker processes begin
 
 
@@ -320,7 +320,7 @@ def _encode_here(found):
     "Encodes a unit in a worker"
     return encode_unit(found, *_work)
 
-# %% ../nbs/05_data.ipynb #3ac11460
+# %% ../nbs/05_data.ipynb #ee54e9bf
 @contextmanager
 def _pool(processes, work):
     "A pool of workers; `UserError` if one of them dies"
@@ -335,7 +335,7 @@ def _pool(processes, work):
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
-# %% ../nbs/05_data.ipynb #bed7fa40
+# %% ../nbs/05_data.ipynb #ba46abd4
 _SAMPLE = "Don't wait for well-known rules, e.g. spaCy's."  # encoding it loads all that is needed
 
 
@@ -364,7 +364,7 @@ def encoded_units(
         for unit, future in under_way:
             yield unit, future.result()
 
-# %% ../nbs/05_data.ipynb #ee91dde1
+# %% ../nbs/05_data.ipynb #8831604a
 SPLITS = ("train", "valid")
 
 
@@ -386,7 +386,7 @@ def _no_shards():
     "What a manifest says of a split that has nothing yet"
     return {"documents": 0, "ids": 0, "bytes": 0, "shards": []}
 
-# %% ../nbs/05_data.ipynb #7195cdd7
+# %% ../nbs/05_data.ipynb #e7c0fa69
 def _note_faults(manifest, source, unit, faults):
     "Counts faults by kind in the manifest, and names the first three of each"
     for number, kind in faults:
@@ -395,7 +395,7 @@ def _note_faults(manifest, source, unit, faults):
         if len(entry["first"]) < 3:
             entry["first"].append(list(source.place(unit.places[number])))
 
-# %% ../nbs/05_data.ipynb #cf094d63
+# %% ../nbs/05_data.ipynb #6bfe39fa
 def write_round(
     folder: Path,  # where to write
     manifest: dict,  # grows by the new shards
@@ -415,7 +415,7 @@ def write_round(
             entry[count] += value
         entry["bytes"] += sum(side.bytes for side in sides)
 
-# %% ../nbs/05_data.ipynb #b1569c83
+# %% ../nbs/05_data.ipynb #41c40043
 def _save_progress(folder, manifest, place):
     "Notes what is done, and where to go on"
     write_text(folder / "progress.json", json.dumps({"next": place, "manifest": manifest}))
@@ -438,7 +438,7 @@ def read_progress(
         read_shard(path.with_name(file))
     return manifest, place
 
-# %% ../nbs/05_data.ipynb #66fcb51e
+# %% ../nbs/05_data.ipynb #930df535
 def _check_same(
     folder,
     before: dict,  # settings that the data in the folder were begun with
@@ -452,7 +452,7 @@ def _check_same(
                 f"{now.get(name)}); give the same to go on, choose another folder, or delete it"
             )
 
-# %% ../nbs/05_data.ipynb #f01accb0
+# %% ../nbs/05_data.ipynb #5d301d06
 def _lock(file, folder):
     "Locks an open file; `UserError` if another process has done so"
     try:
@@ -486,7 +486,7 @@ def _only_one(folder):
         finally:
             path.unlink(missing_ok=True)
 
-# %% ../nbs/05_data.ipynb #55b62a12
+# %% ../nbs/05_data.ipynb #4d6707bb
 def _clear(folder, keep=()):
     "Removes temporary files, and shards that are not in a manifest"
     patterns = [f"{split}-[0-9]*.ids" for split in SPLITS]
@@ -495,7 +495,7 @@ def _clear(folder, keep=()):
             if path.name not in keep:
                 path.unlink()
 
-# %% ../nbs/05_data.ipynb #589e0e48
+# %% ../nbs/05_data.ipynb #882d713b
 def _tokenizer_in(folder):
     "The tokenizer that lies beside shards; `UserError` if there is none, or half of one"
     path = Path(folder) / "tokenizer"
@@ -516,7 +516,7 @@ def _check_leftover(folder, tokenizer):
             "choose another folder, or delete it"
         )
 
-# %% ../nbs/05_data.ipynb #5c4c72c3
+# %% ../nbs/05_data.ipynb #4bbae4c7
 def _start(folder, source, tokenizer, valid_fraction, settings):
     "The manifest and the place to begin: new ones, or where an earlier run was"
     note = read_progress(folder)
@@ -534,7 +534,7 @@ def _start(folder, source, tokenizer, valid_fraction, settings):
     _clear(folder, {s["file"] for split in SPLITS for s in manifest[split]["shards"]})
     return manifest, place
 
-# %% ../nbs/05_data.ipynb #955b59ae
+# %% ../nbs/05_data.ipynb #a9adffa0
 def _no_use(manifest, split):
     "Why a split is empty, as an exception"
     total = sum(manifest[split]["documents"] for split in SPLITS)
@@ -558,7 +558,7 @@ def _finish(folder, manifest):
     write_text(folder / "manifest.json", json.dumps(manifest, indent=1))
     (folder / "progress.json").unlink(missing_ok=True)
 
-# %% ../nbs/05_data.ipynb #807a88db
+# %% ../nbs/05_data.ipynb #a1d26b70
 def _duration(seconds):
     "A time in words"
     if seconds < 10:
@@ -577,7 +577,7 @@ def _standing(total, done, count, seconds):
     left = max(0, total - done - count) / (count / seconds)
     return f"{text}, {_duration(left)} left"
 
-# %% ../nbs/05_data.ipynb #02f57ed1
+# %% ../nbs/05_data.ipynb #74bfe702
 @contextmanager
 def _meter(total, done):
     "Gives a function that takes note of bytes of text, and shows how far it is"
@@ -595,7 +595,7 @@ def _meter(total, done):
     with tqdm(total=total, initial=done, **show) as bar:
         yield add
 
-# %% ../nbs/05_data.ipynb #4fbc9638
+# %% ../nbs/05_data.ipynb #87f6eaa6
 def _fill(folder, manifest, source, encoded, shard_ids):
     "Writes round after round, until the source is at its end"
     waiting, ids = [], 0
@@ -613,7 +613,7 @@ def _fill(folder, manifest, source, encoded, shard_ids):
     if waiting:
         write_round(folder, manifest, waiting)
 
-# %% ../nbs/05_data.ipynb #200f02e1
+# %% ../nbs/05_data.ipynb #ad3b015c
 def _check_numbers(valid_fraction, shard_ids, longest, processes):
     "Raises `UserError` for numbers that can't be"
     if not 0 < valid_fraction < 1:
@@ -637,7 +637,7 @@ def _check_unused(folder):
             f"{folder} already holds prepared data; choose another folder, or delete it first"
         )
 
-# %% ../nbs/05_data.ipynb #92c36899
+# %% ../nbs/05_data.ipynb #738845ca
 def prepare(
     texts: Source | Iterable[str],  # a source, or documents
     tokenizer: BPETokenizer | GPT2Tokenizer,  # its `encode_batch` gives the ids
@@ -666,7 +666,7 @@ def prepare(
         _finish(folder, manifest)
     return manifest
 
-# %% ../nbs/05_data.ipynb #d81b82d2
+# %% ../nbs/05_data.ipynb #5f2422f0
 @dataclass
 class Prepared:
     "A prepared corpus, opened"
@@ -689,7 +689,7 @@ class Prepared:
             )
         return tokenizer
 
-# %% ../nbs/05_data.ipynb #64e739e2
+# %% ../nbs/05_data.ipynb #fb655256
 def _why_no_manifest(folder):
     "What a folder without a manifest is, as an exception"
     if (folder / "progress.json").exists():
@@ -698,7 +698,7 @@ def _why_no_manifest(folder):
         return UserError(f"{folder} holds parts of a corpus; join them with gpt1_prepare --join")
     return UserError(f"{folder} holds no prepared data (no manifest.json); run gpt1_prepare")
 
-# %% ../nbs/05_data.ipynb #325666b9
+# %% ../nbs/05_data.ipynb #977a0314
 def _read_manifest(folder):
     "The manifest, and its text; `UserError` if it is missing or damaged"
     try:
@@ -716,7 +716,7 @@ def _read_manifest(folder):
         raise UserError(f"{folder / 'manifest.json'} is damaged; prepare the data again") from None
     return manifest, text
 
-# %% ../nbs/05_data.ipynb #e99150e8
+# %% ../nbs/05_data.ipynb #6d03c67d
 def _open_split(folder, manifest, split):
     "The shards of a split as a stream, checked against the manifest"
     shards, expected = [], (manifest["vocab_size"], manifest["fingerprint"])
@@ -749,7 +749,7 @@ def open_prepared(
     identity = hashlib.sha256(text.encode()).hexdigest()
     return Prepared(folder, found, fingerprint, source, *streams, identity)
 
-# %% ../nbs/05_data.ipynb #bb00e16a
+# %% ../nbs/05_data.ipynb #fafa9a54
 def _fault_of_ids(shard, end):
     "What is wrong with ids and document boundaries of a shard, or None"
     starts = shard.starts.astype(np.int64)
@@ -765,7 +765,7 @@ def _fault_of_ids(shard, end):
             return "a document does not end where the next begins"
     return None
 
-# %% ../nbs/05_data.ipynb #0ec88b27
+# %% ../nbs/05_data.ipynb #9f3c1fc5
 def _digest(path):
     "SHA-256 of a file, in hexadecimal"
     digest = hashlib.sha256()
@@ -787,7 +787,7 @@ def _fault_of_shard(path, entry, end):
     except (UserError, OSError) as error:
         return str(error).removeprefix(f"{path} ").split(";")[0]
 
-# %% ../nbs/05_data.ipynb #ace2cc8a
+# %% ../nbs/05_data.ipynb #3ba2231d
 def check_prepared(
     folder: str | Path,  # a folder written by `prepare`
 ) -> str:  # one line that says it is whole
@@ -812,7 +812,7 @@ def check_prepared(
     total = sum(manifest[split]["ids"] for split in SPLITS)
     return f"{folder}: OK, {len(entries)} shards with {total:,} ids"
 
-# %% ../nbs/05_data.ipynb #41b37103
+# %% ../nbs/05_data.ipynb #fd10e7c9
 def parse_part(
     part: str,  # such as "2/4"
 ) -> tuple[int, int]:  # number, and how many there are
@@ -827,7 +827,7 @@ def _part_folder(folder, number, of):
     "Where a part is written"
     return Path(folder) / f"part-{number}-of-{of}" if of > 1 else Path(folder)
 
-# %% ../nbs/05_data.ipynb #caa1f699
+# %% ../nbs/05_data.ipynb #d2bacf5f
 def _manifests_of_parts(folder):
     "The manifests of all parts in a folder, by folder name; `UserError` if they are not one whole"
     found = sorted(path.parent for path in folder.glob("part-*-of-*/manifest.json"))
@@ -858,7 +858,7 @@ def _add_part(whole, name, part):
         so_far["documents"] += entry["documents"]
         so_far["first"] = (so_far["first"] + entry["first"])[:3]
 
-# %% ../nbs/05_data.ipynb #b11af019
+# %% ../nbs/05_data.ipynb #e1c2f47f
 def join_parts(
     folder: str | Path,  # a folder that holds all parts
 ) -> dict:  # the manifest of the whole
@@ -875,7 +875,7 @@ def join_parts(
     write_text(folder / "manifest.json", json.dumps(whole, indent=1))
     return whole
 
-# %% ../nbs/05_data.ipynb #2825a095
+# %% ../nbs/05_data.ipynb #b0d241c7
 def usable_texts(
     source: Source,
     longest: int = LONGEST,  # bytes of a document at most
@@ -895,7 +895,7 @@ def usable_texts(
     if not good:
         raise reason
 
-# %% ../nbs/05_data.ipynb #a77a2857
+# %% ../nbs/05_data.ipynb #42a8c595
 class Outlook(NamedTuple):
     "What lies ahead of a preparation, estimated; None where nobody knows the size"
 
@@ -915,7 +915,7 @@ def _until(texts, size):
         if size <= 0:
             break
 
-# %% ../nbs/05_data.ipynb #cbfd0507
+# %% ../nbs/05_data.ipynb #c8259718
 def look_ahead(
     source: Source,
     tokenizer: BPETokenizer | GPT2Tokenizer,
@@ -939,7 +939,7 @@ def look_ahead(
     seconds = source.bytes / rate / min(processes, os.cpu_count() or 1)
     return Outlook(count, source.bytes, ids, disk, seconds, rate)
 
-# %% ../nbs/05_data.ipynb #264af060
+# %% ../nbs/05_data.ipynb #ba8fa05e
 def _size(count):
     "A number of bytes in words"
     for unit in ("bytes", "kB", "MB", "GB"):
@@ -964,7 +964,7 @@ def describe(
         f"{_size(free)} free\ntime: {_duration(ahead.seconds)}, {speed}"
     )
 
-# %% ../nbs/05_data.ipynb #4cfe6eae
+# %% ../nbs/05_data.ipynb #6cfa10b0
 def check_room(
     folder: str | Path,  # where to write; it need not exist yet
     need: float,  # bytes that are needed
@@ -982,7 +982,7 @@ def check_room(
         )
     return free
 
-# %% ../nbs/05_data.ipynb #da1cb0ae
+# %% ../nbs/05_data.ipynb #9588a20c
 def texts_of(
     data,  # a data set with a `text` column, from `gpt1.corpus.documents`
 ) -> Iterator[str]:  # its texts, read a thousand at a time
@@ -1002,7 +1002,7 @@ def _vocabulary(folder, source, vocab_size, learn_from, processes, longest):
         print(f"the text has pairs for no more than {tokenizer.vocab_size:,} entries")
     return tokenizer
 
-# %% ../nbs/05_data.ipynb #80d85396
+# %% ../nbs/05_data.ipynb #dfa1f233
 def _finished(folder, settings, tokenizer):
     "The manifest of a folder that the same command prepared before; `UserError` if it was another"
     manifest, _ = _read_manifest(folder)
@@ -1016,7 +1016,7 @@ def _finished(folder, settings, tokenizer):
     print(f"{folder} is prepared already, by the same command")
     return manifest
 
-# %% ../nbs/05_data.ipynb #050b574e
+# %% ../nbs/05_data.ipynb #86fdc9cf
 def _announce(folder, source, tokenizer, processes, longest, valid_fraction):
     "Says what lies ahead, and what is done; `UserError` if the disk is too small"
     note, ahead = read_progress(folder), look_ahead(source, tokenizer, processes, longest)
@@ -1044,7 +1044,7 @@ def _in_words(folder, manifest):
         lines.append(f"skipped, {kind}: {entry['documents']:,} ({places}{more})")
     return "\n".join(lines)
 
-# %% ../nbs/05_data.ipynb #3decf682
+# %% ../nbs/05_data.ipynb #a210452a
 def _check_source(source, streaming):
     "Says what a well-known source costs; `UserError` for no room, or for data prepared already"
     if (Path(source) / "manifest.json").exists():
@@ -1054,7 +1054,7 @@ def _check_source(source, streaming):
         if not streaming and (cache := cache_of(source)):
             check_room(*cache, advice="read it with --streaming")
 
-# %% ../nbs/05_data.ipynb #07c25a7a
+# %% ../nbs/05_data.ipynb #163989cb
 def prepare_source(
     source: str,  # a source of `gpt1.corpus.open_source`
     folder: str | Path,  # where to write
@@ -1091,7 +1091,7 @@ def prepare_source(
     print(_in_words(folder, manifest))
     return manifest
 
-# %% ../nbs/05_data.ipynb #ff204191
+# %% ../nbs/05_data.ipynb #2cb21b66
 @call_parse
 @one_line_errors()
 def gpt1_prepare(
@@ -1126,7 +1126,7 @@ def gpt1_prepare(
         print("stopped; finished shards are kept, the same command goes on", file=sys.stderr)
         raise SystemExit(130) from None
 
-# %% ../nbs/05_data.ipynb #6f3ebe95
+# %% ../nbs/05_data.ipynb #c54a7dc7
 def _scramble(values, key):
     "A 64-bit mixing function: every bit of the input moves about half of the output's bits"
     values = (values + np.uint64(key)) * np.uint64(0x9E3779B97F4A7C15)
@@ -1140,7 +1140,7 @@ def _key(*numbers):
     digest = hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 
-# %% ../nbs/05_data.ipynb #1f35ba3a
+# %% ../nbs/05_data.ipynb #8397fd9f
 def shuffled(
     index: np.ndarray,  # positions in the deck, 0 to size - 1, any shape
     size: int,  # cards in the deck
@@ -1161,7 +1161,7 @@ def shuffled(
         outside = result >= np.uint64(size)
     return result.astype(np.int64)
 
-# %% ../nbs/05_data.ipynb #56a81833
+# %% ../nbs/05_data.ipynb #bb5cefb7
 class Batches:
     "Random contiguous windows without replacement; a batch depends on seed and step alone"
 
@@ -1190,7 +1190,7 @@ class Batches:
         self.windows = max(1, (len(stream) - 1) // context - 1)  # in one epoch
         self.shifts = min(context, len(stream) - self.windows * context)
 
-# %% ../nbs/05_data.ipynb #2f89de4b
+# %% ../nbs/05_data.ipynb #d7f33add
 @patch
 def starts(
     self: Batches,
@@ -1221,7 +1221,7 @@ def __call__(
     windows = torch.from_numpy(np.stack(rows))  # (B / ranks, T + 1)
     return windows[:, :-1], windows[:, 1:]
 
-# %% ../nbs/05_data.ipynb #6b6a8a0a
+# %% ../nbs/05_data.ipynb #add80114
 class Ahead:
     "Batches that are read in a background thread before they are asked for"
 

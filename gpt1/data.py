@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['UNIT', 'SPLITS', 'is_validation', 'id_type', 'write_shard', 'Shard', 'read_shard', 'TokenStream', 'Unit', 'units_of',
-           'Side', 'Encoded', 'encode_unit', 'encoded_units', 'write_round', 'read_progress', 'prepare', 'Prepared',
-           'open_prepared', 'check_prepared', 'parse_part', 'join_parts', 'usable_texts', 'Outlook', 'look_ahead',
-           'describe', 'check_room', 'texts_of', 'prepare_source', 'gpt1_prepare', 'shuffled', 'Batches', 'Ahead']
+           'Side', 'Encoded', 'encode_unit', 'encoded_units', 'write_round', 'read_progress', 'only_one', 'prepare',
+           'Prepared', 'open_prepared', 'check_prepared', 'parse_part', 'join_parts', 'usable_texts', 'Outlook',
+           'look_ahead', 'describe', 'check_room', 'texts_of', 'prepare_source', 'gpt1_prepare', 'shuffled', 'Batches',
+           'Ahead']
 
 # %% ../nbs/05_data.ipynb #387c7180
 import gc
@@ -453,7 +454,7 @@ def _check_same(
             )
 
 # %% ../nbs/05_data.ipynb #5d301d06
-def _lock(file, folder):
+def _lock(file, folder, doing):
     "Locks an open file; `UserError` if another process has done so"
     try:
         import fcntl
@@ -463,14 +464,17 @@ def _lock(file, folder):
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         raise UserError(
-            f"another process is preparing data in {folder}; wait for it, or choose another folder"
+            f"another process is {doing} in {folder}; wait for it, or choose another folder"
         ) from None
     except OSError:  # a file system without locks
         pass
 
 
 @contextmanager
-def _only_one(folder):
+def only_one(
+    folder: Path,  # the folder; made if it is not there
+    doing: str,  # what a second process is told: "another process is … in the folder"
+) -> Iterator[None]:
     "Makes the folder and keeps a second process out of it, where the system has `fcntl`"
     path = folder / ".lock"
     try:
@@ -480,7 +484,7 @@ def _only_one(folder):
         advice = "choose a folder you may write to"
         raise UserError(f"cannot write to {folder}: {error.strerror}; {advice}") from None
     with file:
-        _lock(file, folder)
+        _lock(file, folder, doing)
         try:
             yield
         finally:
@@ -657,7 +661,7 @@ def prepare(
         texts = source_of_list(texts, str(source))
     _check_unused(folder)
     settings = _settings(texts, valid_fraction, shard_ids, longest, settings or {})
-    with _only_one(folder):
+    with only_one(folder, "preparing data"):
         manifest, place = _start(folder, texts, tokenizer, valid_fraction, settings)
         units = units_of(texts, *place, size=min(UNIT, shard_ids))
         encoded = encoded_units(units, tokenizer, valid_fraction, longest, processes)
@@ -1129,8 +1133,9 @@ def gpt1_prepare(
 # %% ../nbs/05_data.ipynb #c54a7dc7
 def _scramble(values, key):
     "A 64-bit mixing function: every bit of the input moves about half of the output's bits"
-    values = (values + np.uint64(key)) * np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+    with np.errstate(over="ignore"):  # the upper half of a product is dropped on purpose
+        values = (values + np.uint64(key)) * np.uint64(0x9E3779B97F4A7C15)
+        values = (values ^ (values >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
     return values ^ (values >> np.uint64(32))
 
 
@@ -1174,16 +1179,16 @@ class Batches:
         rank: int = 0,  # which of several processes this is
         ranks: int = 1,  # how many processes share a batch
     ):
-        "Raises `UserError` if the stream is shorter than a window, or the ranks can't share evenly"
+        "Raises `UserError` if the stream is shorter than a window, or a rank would have no row"
         if len(stream) < context + 1:
             raise UserError(
                 f"the data hold {len(stream):,} ids, a window needs {context + 1:,}: "
                 "give more text or choose a shorter context"
             )
-        if batch_size % ranks or not 0 <= rank < ranks:
+        if not 0 <= rank < ranks <= batch_size:
             raise UserError(
                 f"rank {rank} of {ranks} can't share a batch of {batch_size}: ranks are numbered "
-                "from 0, and the batch must be a multiple of their number"
+                "from 0, and each must have a row"
             )
         self.stream, self.batch_size, self.context, self.seed = stream, batch_size, context, seed
         self.rank, self.ranks = rank, ranks
@@ -1195,10 +1200,10 @@ class Batches:
 def starts(
     self: Batches,
     step: int,  # number of the batch, from 0
-) -> np.ndarray:  # (B / ranks,) positions in the stream
+) -> np.ndarray:  # (B / ranks,) positions in the stream; a row more on some ranks if uneven
     "Where this rank's windows of a batch begin"
-    own = self.batch_size // self.ranks
-    cards = step * self.batch_size + self.rank * own + np.arange(own)
+    first, end = (self.batch_size * rank // self.ranks for rank in (self.rank, self.rank + 1))
+    cards = step * self.batch_size + np.arange(first, end)
     epochs, positions = cards // self.windows, cards % self.windows
     starts = np.empty_like(cards)
     for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):

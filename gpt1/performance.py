@@ -5,17 +5,22 @@
 # %% auto #0
 __all__ = ['side_by_side', 'as_table', 'draw_bars', 'in_fresh_process', 'peak_memory', 'train_ours', 'train_tokenizers',
            'write_words', 'tokenizers_encoder', 'compare_encoders', 'compare_with_reference', 'compare_processes',
-           'seconds_unseen', 'random_pair', 'weight_reader', 'compare_generation']
+           'seconds_unseen', 'write_pages', 'prepare_ours', 'prepare_with_datasets', 'compare_preparing',
+           'compare_reading', 'share_of_reading', 'random_pair', 'weight_reader', 'compare_generation']
 
 # %% ../nbs/13_performance.ipynb #42df177e
 import gc
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
-from .bpe import BPETokenizer, reference_encode, words_in
+import numpy as np
+
+from .bpe import BPETokenizer, load_tokenizer, reference_encode, words_in
 from .corpus import UserError, documents, write_text
 
 # %% ../nbs/13_performance.ipynb #120535fd
@@ -268,6 +273,167 @@ def seconds_unseen(
     start = time.perf_counter()
     tokenizer.encode_batch(unseen)
     return time.perf_counter() - start
+
+# %% ../nbs/13_performance.ipynb #bf00a59e
+def write_pages(
+    text_file: str | Path,  # a text file, a paragraph a line
+    out: str | Path,  # parquet file to write
+    characters: int = 5000,  # a page ends with the paragraph that makes it so long
+) -> float:  # megabytes of text
+    "Cuts a text into pages and writes them as a parquet file with a column `text`"
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    pages, page = [], []
+    for line in Path(text_file).read_text(encoding="utf8").split("\n"):
+        if line:
+            page.append(line)
+        if page and (not line or sum(map(len, page)) > characters):
+            pages.append("\n".join(page))
+            page = []
+    parquet.write_table(pa.table({"text": pages}), out, row_group_size=1000)
+    return sum(len(page.encode()) for page in pages) / 1e6
+
+# %% ../nbs/13_performance.ipynb #8f66bb83
+def prepare_ours(
+    path: str | Path,  # a parquet file
+    out: str | Path,  # folder to write
+    tokenizer: str | Path,  # folder of a tokenizer
+    processes: int = 2,  # how many encode
+) -> int:  # ids written
+    "From text on disk to ids on disk, with `gpt1.data`"
+    from gpt1.corpus import open_source
+    from gpt1.data import prepare
+
+    manifest = prepare(open_source(path), load_tokenizer(tokenizer), out, processes=processes)
+    return manifest["train"]["ids"] + manifest["valid"]["ids"]
+
+# %% ../nbs/13_performance.ipynb #0e306fce
+@lru_cache(maxsize=1)
+def _gpt2(folder):
+    "GPT-2's tokenizer, loaded once"
+    return load_tokenizer(folder)
+
+
+def _encode_row(row, folder):
+    "The ids of a page, for `datasets.map`"
+    gpt2 = _gpt2(folder)
+    ids = gpt2.encoding.encode_ordinary(row["text"])
+    ids.append(gpt2.end_of_document)
+    return {"ids": ids, "length": len(ids)}
+
+
+def prepare_with_datasets(
+    path: str | Path,  # a parquet file
+    out: str | Path,  # folder to write
+    tokenizer: str | Path,  # folder with GPT-2's published files
+    processes: int = 2,  # how many encode
+) -> int:  # ids written
+    "From text on disk to ids on disk, with `datasets.map`, `tiktoken` and a memory map"
+    import datasets
+
+    datasets.disable_progress_bars()
+    _gpt2.cache_clear()
+    _gpt2(str(tokenizer))  # the workers inherit it
+    encode, out = partial(_encode_row, folder=str(tokenizer)), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as cache:
+        where = dict(data_files=str(path), split="train", cache_dir=cache)
+        data = datasets.load_dataset("parquet", **where)
+        splits = data.train_test_split(test_size=0.02, seed=0)
+        encoded = splits.map(encode, remove_columns=["text"], num_proc=processes)
+        return sum(_write_memmap(rows, out / f"{name}.bin") for name, rows in encoded.items())
+
+
+def _write_memmap(rows, path):
+    "Copies lists of ids into a memory-mapped file; gives their number"
+    total, at = int(np.sum(rows["length"])), 0
+    ids = np.memmap(path, np.uint16, "w+", shape=(total,))
+    for batch in rows.with_format("numpy").iter(batch_size=1000):
+        part = np.concatenate(batch["ids"])
+        ids[at : at + len(part)] = part
+        at += len(part)
+    ids.flush()
+    return total
+
+# %% ../nbs/13_performance.ipynb #be95cce1
+def compare_preparing(
+    path: str | Path,  # a parquet file with a column `text`
+    gpt1: str | Path,  # folder of GPT-1's tokenizer
+    gpt2: str | Path,  # folder with GPT-2's published files
+    processes: int = 2,  # how many encode
+    rounds: int = 3,  # how often each is measured
+) -> tuple[list[dict], dict]:  # rows, and how many ids each has written
+    "Prepares the same text with `datasets.map`, and with ours and both vocabularies, in turn"
+    written = {}
+
+    def contender(name, prepare, tokenizer):
+        def run():
+            with tempfile.TemporaryDirectory() as folder:
+                written[name] = prepare(path, Path(folder) / "out", tokenizer, processes)
+
+        return run
+
+    kinds = {
+        "gpt1, GPT-1": (prepare_ours, gpt1),
+        "gpt1, GPT-2": (prepare_ours, gpt2),
+        "datasets.map, GPT-2": (prepare_with_datasets, gpt2),
+    }
+    contenders = {name: contender(name, *kind) for name, kind in kinds.items()}
+    return side_by_side(contenders, rounds), written
+
+# %% ../nbs/13_performance.ipynb #4e5b1e97
+def compare_reading(
+    folder: str | Path,  # a prepared corpus
+    batch_size: int = 32,  # windows
+    context: int = 256,  # ids in a window
+    batches: int = 200,  # batches that make one measurement
+    rounds: int = 5,  # how often each is measured
+) -> list[dict]:  # rows, of `batches` batches each
+    "Reads batches with ours and from a memory map with replacement, in turn"
+    import torch
+
+    from gpt1.data import Batches, open_prepared
+
+    stream = open_prepared(folder).train
+    ours, shard = Batches(stream, batch_size, context), stream.shards[0]
+    ids = np.memmap(shard.path, shard.dtype, "r", 128, (len(shard),))
+
+    def from_map():
+        for _ in range(batches):
+            starts = torch.randint(len(ids) - context - 1, (batch_size,)).tolist()
+            for shift in (0, 1):
+                parts = [ids[i + shift : i + shift + context].astype(np.int64) for i in starts]
+                torch.stack([torch.from_numpy(part) for part in parts])
+
+    contenders = {
+        "gpt1": lambda: [ours(step) for step in range(batches)],
+        "memory map, random": from_map,
+    }
+    return side_by_side(contenders, rounds)
+
+
+def share_of_reading(
+    folder: str | Path,  # a prepared corpus
+    preset_name: str = "small",  # whose network and batch to take
+    steps: int = 3,  # training steps to measure, after one
+) -> tuple[float, float]:  # seconds for a batch, and for a whole step with it
+    "What reading a batch takes, and a training step"
+    import torch
+
+    from gpt1.data import Batches, open_prepared
+    from gpt1.model import GPT, preset
+    from gpt1.training import choose_device, make_optimizer, recipe, update
+
+    prepared, settings = open_prepared(folder), recipe(preset_name)
+    config = preset(preset_name, vocab_size=prepared.vocab_size)
+    batches = Batches(prepared.train, settings.batch_size, config.context)
+    reading = side_by_side({"read": lambda: [batches(step) for step in range(100)]}, 5)[0]
+    model = GPT(config).to(choose_device("auto"))
+    optimizer = make_optimizer(model, settings)
+    numbers = iter(range(steps + 1))
+    run = lambda: update(model, optimizer, batches, next(numbers), settings)[0].item()
+    return reading["seconds"] / 100, side_by_side({"step": run}, steps)[0]["seconds"]
 
 # %% ../nbs/13_performance.ipynb #29ef6af1
 def random_pair(

@@ -7,7 +7,7 @@ __all__ = ['perplexity', 'evaluation_batch', 'token_losses', 'bits_per_byte', 'U
            'InterpolatedBigram', 'score', 'compare', 'table', 'find_prepared', 'encode_source', 'gpt1_evaluate',
            'steps_in', 'report', 'gpt1_train']
 
-# %% ../nbs/08_evaluation.ipynb #8f67de40
+# %% ../nbs/08_evaluation.ipynb #d39c4276
 import dataclasses
 import json
 import math
@@ -30,17 +30,25 @@ from .data import Batches, Prepared, TokenStream, open_prepared, prepare_source,
 from .generation import write
 from .model import GPT, PRESETS, GPTConfig, count_parameters, preset
 from gpt1.training import (
+    Stopped,
+    Team,
     TrainingConfig,
     check_trained_here,
     checkpoint_folders,
     choose_device,
     draw_loss,
+    join_team,
     load_model,
     make_optimizer,
+    newest_checkpoint,
     read_checkpoint,
     recipe,
+    rows_at_a_time,
+    share_and_compile,
+    status as status_of,
     train,
     update,
+    wants_compiling,
 )
 
 # %% ../nbs/08_evaluation.ipynb #69007b6f
@@ -406,28 +414,33 @@ def gpt1_evaluate(
     )
     print(table(rows))
 
-# %% ../nbs/08_evaluation.ipynb #cc26330e
+# %% ../nbs/08_evaluation.ipynb #3a8de621
 def steps_in(
     minutes: float,  # time to train
     data: Prepared,  # what to train on
     model_config: GPTConfig,  # sizes of the network
     config: TrainingConfig,  # settings
     device: str = "auto",  # where to train
+    micro_batch: int | None = None,  # sequences at a time; None: as `train` would
+    compile: str = "auto",  # whether to compile
 ) -> int:  # number of updates, at least 10
     "How many updates fit into a time, measured on a throw-away network, with a tenth to spare"
     if not minutes > 0:
         raise UserError(f"minutes is {minutes}; it must be greater than zero")
-    model = GPT(model_config).to(choose_device(device)).train()
+    where = choose_device(device)
+    model = GPT(model_config).to(where).train()
     optimizer = make_optimizer(model, config)
+    network = share_and_compile(model, wants_compiling(compile, where))
+    rows = micro_batch or rows_at_a_time(where, model_config.context)
     batches = Batches(data.train, config.batch_size, model_config.context, config.seed)
     for step in range(3):  # the first ones are slow
-        update(model, optimizer, batches, step, config)[0].item()
+        update(network, optimizer, batches, step, config, rows)[0].item()
     start = time.perf_counter()
     for step in range(3, 8):
-        update(model, optimizer, batches, step, config)[0].item()
+        update(network, optimizer, batches, step, config, rows)[0].item()
     return max(10, int(0.9 * 60 * minutes / ((time.perf_counter() - start) / 5)))
 
-# %% ../nbs/08_evaluation.ipynb #e0573e74
+# %% ../nbs/08_evaluation.ipynb #ff23a33a
 def _data_of_run(folder, data, preset_name, tokenizer, **how):
     "The prepared data of a run: those it has, those it is given, or new ones made from a source"
     given = Path(data).expanduser()
@@ -472,16 +485,11 @@ def _remember(folder, asked):
 def _forget(folder):
     "Removes what a run wrote to its folder, its data and vocabulary too, and nothing else"
     files = "run.json log.jsonl loss.png samples.txt result.json tokenizer/*.* data/manifest.json"
-    for pattern in [
-        "checkpoints/*/*",
-        "data/*.ids",
-        "data/.*.tmp",
-        "data/tokenizer/*.*",
-        *files.split(),
-    ]:
+    more = "checkpoints/*/* data/*.ids data/.*.tmp data/tokenizer/*.* tensorboard/events.*"
+    for pattern in f"{files} {more}".split():
         for path in folder.glob(pattern):
             path.unlink()
-    for pattern in ("checkpoints/*", "checkpoints", "data/tokenizer", "data", "tokenizer"):
+    for pattern in "checkpoints/* checkpoints data/tokenizer data tokenizer tensorboard".split():
         for path in folder.glob(pattern):
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
@@ -536,20 +544,78 @@ def report(
     lines = [f"sample {number}: {sample.strip()}" for number, sample in enumerate(samples, 1)]
     return "\n\n".join([*lines, table(rows)])
 
-# %% ../nbs/08_evaluation.ipynb #47c67f84
-def _check_arguments(folder, steps, minutes, resume, fresh):
+# %% ../nbs/08_evaluation.ipynb #ee006979
+def _check_arguments(folder, steps, minutes, micro_batch, resume, fresh):
     "Raises `UserError` for arguments of `gpt1_train` that can't be or don't go together"
     if resume and fresh or steps is not None and minutes is not None:
         pair = "--resume and --fresh" if resume and fresh else "--steps and --minutes"
         raise UserError(f"{pair} exclude each other; give one of them")
     if minutes is not None and not minutes > 0:
         raise UserError(f"minutes is {minutes}; it must be greater than zero")
+    if minutes is not None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UserError("--minutes is for one process; give --steps to several")
+    if micro_batch is not None and micro_batch < 1:
+        raise UserError(f"micro_batch is {micro_batch}; it must be at least 1")
     if resume and not checkpoint_folders(folder):
         raise UserError(
             f"there is no run to go on with in {folder}; leave --resume out to start one"
         )
 
+# %% ../nbs/08_evaluation.ipynb #3fb1485f
+def _set_up(team, folder, changes, preset, data, minutes, fresh, source, how):
+    "The data of a run, the sizes of its network, and its settings"
+    source = dict(data=data, preset_name=preset, **source)
+    with team.leader_first("set up"):
+        if fresh and team.leads:
+            _start_afresh(folder, **source)
+        is_prepared = (Path(data).expanduser() / "manifest.json").exists()
+        data = str(Path(data).expanduser().resolve() if is_prepared else data)
+        asked = {"preset": preset, "data": data, "minutes": minutes, **changes}
+        asked |= {name: source[name] for name in ("tokenizer", "column")}
+        if begun := (folder / "run.json").exists():
+            _remember(folder, asked)
+        prepared = _data_of_run(folder, **source)
+        sizes = dataclasses.replace(PRESETS[preset], vocab_size=prepared.vocab_size)
+        given = {name: value for name, value in changes.items() if value is not None}
+        config = recipe(preset, **given)
+        if minutes is not None:
+            _, facts = newest_checkpoint(folder, quiet=True)
+            chosen = facts["training"]["steps"] if facts else None
+            chosen = chosen or steps_in(minutes, prepared, sizes, config, **how)
+            config = recipe(preset, **given, steps=chosen)
+        if not begun:
+            _remember(folder, asked)
+    return prepared, sizes, config
 
+# %% ../nbs/08_evaluation.ipynb #1c0d6373
+def _train_and_report(team, folder, preset, prepared, sizes, config, how):
+    "Trains, and shows what came out"
+    done = newest_checkpoint(folder, quiet=True)[1].get("step", 0)
+    size, tokens = count_parameters(sizes)["total"], f"{config.batch_size} x {sizes.context} tokens"
+    where = f"{choose_device(how['device'])}" + (f", {team.ranks} processes" * (team.ranks > 1))
+    if team.leads:
+        print(
+            f"{'going on with' if done else 'training'} {preset}: {size:,} parameters, "
+            f"{config.steps:,} updates of {tokens} on {where}"
+            f"{f', {done:,} of them done' if done else ''} → {folder}",
+            flush=True,
+        )
+    tokenizer = prepared.tokenizer()
+    sample = lambda model: write(model, tokenizer, "", length=40, temperature=0.8, seed=0)[0]
+    try:
+        train(folder, prepared, sizes, config, sample=sample, team=team, **how)
+    except Stopped as stop:
+        if team.leads:
+            print(f"\nstopped and saved in {folder}; the same command goes on", file=sys.stderr)
+        raise SystemExit(stop.status) from None
+    if team.leads:
+        if done == config.steps:
+            print("this run is finished; --fresh starts it again, --out another one")
+        print("\n" + report(folder, prepared, how["device"]))
+        more = f'gpt1_generate --run {shlex.quote(str(folder))} "The function"'
+        print(f"\n{folder / 'loss.png'} shows the loss; write more with: {more}")
+
+# %% ../nbs/08_evaluation.ipynb #d8d8e001
 @call_parse
 @one_line_errors()
 def gpt1_train(
@@ -558,55 +624,31 @@ def gpt1_train(
     out: str = None,  # folder of the run (default: runs/PRESET)
     steps: int = None,  # number of updates (default: the preset's)
     minutes: float = None,  # train about so long instead; sets the number of updates
+    batch_size: int = None,  # sequences an update (default: the preset's)
+    learning_rate: float = None,  # the highest rate (default: the preset's)
     device: str = "auto",  # auto, cpu, cuda or mps
+    micro_batch: int = None,  # sequences at a time (default: what fits); saves memory
+    compile: str = "auto",  # yes, no, or auto: on a GPU
     tokenizer: str = None,  # to use one: a folder, owner/name on the Hub, or gpt2
     column: str = "text",  # column that holds the text
     streaming: bool = False,  # read while tokenising instead of downloading first
     seed: int = 0,  # decides initial weights, batches and dropout
     resume: bool = False,  # insist on going on with a run that is there
     fresh: bool = False,  # throw away the run in the folder and start again
+    tensorboard: bool = False,  # write events for TensorBoard as well
+    status: str = None,  # show where the run in this folder stands, and do nothing else
 ):
     "Train a GPT-1 and write text with it; the same command again goes on where it stopped"
-    config = recipe(preset, seed=seed, **({} if steps is None else {"steps": steps}))
-    where, folder = choose_device(device), Path(out or f"runs/{preset}")
-    _check_arguments(folder, steps, minutes, resume, fresh)
-    source = dict(data=data, preset_name=preset, tokenizer=tokenizer, column=column)
-    if fresh:
-        _start_afresh(folder, **source, streaming=streaming)
-    is_prepared = (Path(data).expanduser() / "manifest.json").exists()
-    asked = {
-        "preset": preset,
-        "data": str(Path(data).expanduser().resolve() if is_prepared else data),
-        **{"steps": steps, "minutes": minutes, "seed": seed},
-        **{"tokenizer": tokenizer, "column": column},
-    }
-    begun = (folder / "run.json").exists()
-    if begun:
-        _remember(folder, asked)
-    prepared = _data_of_run(folder, **source, streaming=streaming)
-    model_config = dataclasses.replace(PRESETS[preset], vocab_size=prepared.vocab_size)
-    found = checkpoint_folders(folder)
-    facts = read_checkpoint(found[-1]) if found else {"step": 0}
-    if minutes is not None:
-        chosen = facts["training"]["steps"] if found else None
-        chosen = chosen or steps_in(minutes, prepared, model_config, config, device)
-        config = recipe(preset, seed=seed, steps=chosen)
-    if not begun:
-        _remember(folder, asked)
-    done, size = facts["step"], count_parameters(model_config)["total"]
-    print(
-        f"{'going on with' if done else 'training'} {preset}: {size:,} parameters, "
-        f"{config.steps:,} updates of {config.batch_size} x {model_config.context} tokens "
-        f"on {where}{f', {done:,} of them done' if done else ''} → {folder}",
-        flush=True,
-    )
-    try:
-        train(folder, prepared, model_config, config, device)
-    except KeyboardInterrupt:
-        print(f"\nstopped and saved in {folder}; the same command goes on", file=sys.stderr)
-        raise SystemExit(130) from None
-    if done == config.steps:
-        print("this run is finished; --fresh starts it again, --out another one")
-    print("\n" + report(folder, prepared, device))
-    more = f'gpt1_generate --run {shlex.quote(str(folder))} "The function"'
-    print(f"\n{folder / 'loss.png'} shows the loss; write more with: {more}")
+    if status is not None:
+        print(status_of(status))
+        return
+    folder = Path(out or f"runs/{preset}")
+    changes = dict(steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
+    recipe(preset, **{name: value for name, value in changes.items() if value is not None})
+    wants_compiling(compile, choose_device(device))
+    _check_arguments(folder, steps, minutes, micro_batch, resume, fresh)
+    source = dict(tokenizer=tokenizer, column=column, streaming=streaming)
+    how = dict(device=device, micro_batch=micro_batch, compile=compile)
+    with join_team() as team:
+        made = _set_up(team, folder, changes, preset, data, minutes, fresh, source, how)
+        _train_and_report(team, folder, preset, *made, how | dict(tensorboard=tensorboard))

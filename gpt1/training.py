@@ -556,9 +556,10 @@ def read_checkpoint(
         )
     return facts
 
-# %% ../nbs/06_training.ipynb #ef916754
+# %% ../nbs/06_training.ipynb #818f6ecb
 def newest_checkpoint(
     folder: str | Path,  # the folder of a run
+    quiet: bool = False,  # whether to pass over damaged ones in silence
 ) -> tuple[Path | None, dict]:  # the newest whole checkpoint and its facts; None and {} if none
     "Looks for a checkpoint to go on from, names damaged ones; `UserError` if all are damaged"
     found = checkpoint_folders(folder)
@@ -568,7 +569,8 @@ def newest_checkpoint(
         except UserError as error:
             if path == found[0]:
                 raise
-            tqdm.write(f"{str(error).split(';')[0]}; taking the one before", file=sys.stderr)
+            if not quiet:
+                tqdm.write(f"{str(error).split(';')[0]}; taking the one before", file=sys.stderr)
     return None, {}
 
 # %% ../nbs/06_training.ipynb #1518248d
@@ -746,7 +748,7 @@ def check_trained_here(
             "trained here, so there is nothing to go on from: choose another folder"
         )
 
-# %% ../nbs/06_training.ipynb #2ff45b87
+# %% ../nbs/06_training.ipynb #7d35b439
 def start_or_resume(
     folder: str | Path,  # the folder of the run
     data: Prepared,  # the data
@@ -764,7 +766,7 @@ def start_or_resume(
     torch.manual_seed(config.seed)
     model = GPT(model_config).to(device).train()
     optimizer = make_optimizer(model, config)
-    path, facts = newest_checkpoint(folder)
+    path, facts = newest_checkpoint(folder, quiet=not team.leads)
     if path is None:
         if team.leads:
             data.tokenizer().save(Path(folder) / "tokenizer")

@@ -1004,14 +1004,14 @@ def train(
     seconds = time.perf_counter() - began
     return {"step": config.steps, "valid_loss": valid[-1], "seconds": seconds}
 
-# %% ../nbs/06_training.ipynb #81536050
+# %% ../nbs/06_training.ipynb #7aac8521
 def status(
     folder: str | Path,  # the folder of a run
 ) -> str:  # a few lines to print
     "Where a run stands; `UserError` if there is none"
     folder = Path(folder)
     records, found = read_log(folder), checkpoint_folders(folder)
-    if not records and not found:
+    if not (records or found or _is_running(folder)):
         raise UserError(f"there is no run in {folder}; start one with gpt1_train --out {folder}")
     facts = {path: _facts_in(path) for path in found}
     last = records[-1] if records else {"step": 0}

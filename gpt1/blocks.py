@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .attention import CausalSelfAttention
+from .attention import CausalSelfAttention, dropout
 
 # %% ../nbs/03_blocks.ipynb #8789b333
 def gelu(
@@ -39,7 +39,7 @@ class MLP(nn.Module):
         x: torch.Tensor,  # one vector per token, (B, T, C)
     ) -> torch.Tensor:  # (B, T, C)
         "Transform each token's vector, whatever its neighbours are"
-        return F.dropout(self.contract(gelu(self.expand(x))), self.dropout, self.training)
+        return dropout(self.contract(gelu(self.expand(x))), self.dropout, self.training)
 
 # %% ../nbs/03_blocks.ipynb #126e769a
 class Block(nn.Module):

@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
-from .attention import KeyValueCache, visible
+from .attention import KeyValueCache, dropout, visible
 from .blocks import Block
 from .corpus import UserError
 
@@ -214,7 +214,7 @@ class GPT(nn.Module):
         c = self.config
         if not (self.training and c.dropout and c.embedding_dropout == "matrix"):
             return tables
-        return tuple(F.dropout(table, c.dropout) for table in tables)
+        return tuple(dropout(table, c.dropout) for table in tables)
 
 # %% ../nbs/04_model.ipynb #4b667751
 @patch
@@ -233,7 +233,7 @@ def hidden_states(
     if caches is None:
         x = F.embedding(ids, tokens) + places[: ids.shape[1]]  # (B, T, C)
         if self.config.embedding_dropout == "sum":
-            x = F.dropout(x, self.config.dropout, self.training)
+            x = dropout(x, self.config.dropout, self.training)
         for block in self.blocks:
             x = block(x)
         return x

@@ -6,7 +6,9 @@
 __all__ = ['side_by_side', 'as_table', 'draw_bars', 'in_fresh_process', 'peak_memory', 'train_ours', 'train_tokenizers',
            'write_words', 'tokenizers_encoder', 'compare_encoders', 'compare_with_reference', 'compare_processes',
            'seconds_unseen', 'write_pages', 'prepare_ours', 'prepare_with_datasets', 'compare_preparing',
-           'compare_reading', 'share_of_reading', 'random_pair', 'weight_reader', 'compare_generation']
+           'compare_reading', 'share_of_reading', 'random_pair', 'weight_reader', 'compare_generation', 'matrix_rates',
+           'pytorch_dropout', 'training_update', 'compare_training', 'training_table', 'kind_of', 'profile_update',
+           'profile_table', 'training_memory', 'make_updates', 'weigh_training', 'training_time']
 
 # %% ../nbs/13_performance.ipynb #42df177e
 import gc
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -308,6 +311,18 @@ def prepare_ours(
     manifest = prepare(open_source(path), load_tokenizer(tokenizer), out, processes=processes)
     return manifest["train"]["ids"] + manifest["valid"]["ids"]
 
+# %% ../nbs/13_performance.ipynb #15486299
+def _write_memmap(rows, path):
+    "Copies lists of ids into a memory-mapped file; gives their number"
+    total, at = int(np.sum(rows["length"])), 0
+    ids = np.memmap(path, np.uint16, "w+", shape=(total,))
+    for batch in rows.with_format("numpy").iter(batch_size=1000):
+        part = np.concatenate(batch["ids"])
+        ids[at : at + len(part)] = part
+        at += len(part)
+    ids.flush()
+    return total
+
 # %% ../nbs/13_performance.ipynb #0e306fce
 @lru_cache(maxsize=1)
 def _gpt2(folder):
@@ -343,18 +358,6 @@ def prepare_with_datasets(
         splits = data.train_test_split(test_size=0.02, seed=0)
         encoded = splits.map(encode, remove_columns=["text"], num_proc=processes)
         return sum(_write_memmap(rows, out / f"{name}.bin") for name, rows in encoded.items())
-
-
-def _write_memmap(rows, path):
-    "Copies lists of ids into a memory-mapped file; gives their number"
-    total, at = int(np.sum(rows["length"])), 0
-    ids = np.memmap(path, np.uint16, "w+", shape=(total,))
-    for batch in rows.with_format("numpy").iter(batch_size=1000):
-        part = np.concatenate(batch["ids"])
-        ids[at : at + len(part)] = part
-        at += len(part)
-    ids.flush()
-    return total
 
 # %% ../nbs/13_performance.ipynb #be95cce1
 def compare_preparing(
@@ -412,7 +415,7 @@ def compare_reading(
     }
     return side_by_side(contenders, rounds)
 
-
+# %% ../nbs/13_performance.ipynb #0e9a65fd
 def share_of_reading(
     folder: str | Path,  # a prepared corpus
     preset_name: str = "small",  # whose network and batch to take
@@ -502,3 +505,268 @@ def compare_generation(
     first = rows[0]["seconds"]
     rows.insert(1, {**slow[0], "ratio": slow[0]["seconds"] / first})
     return rows, rows[2]["seconds"] / new_tokens
+
+# %% ../nbs/13_performance.ipynb #b99ed18d
+def matrix_rates(
+    dtype: str = "bfloat16",  # type of the numbers, as `torch` calls it
+    shapes: tuple = ((2048, 2048, 2048), (2048, 768, 3072), (2048, 3072, 768), (3072, 2048, 768)),
+    rounds: int = 5,  # how often each is measured; the fastest counts
+) -> dict[str, float]:  # floating-point operations a second, by shape
+    "How fast this machine multiplies matrices of M x K and K x N"
+    import torch
+
+    rates = {}
+    for M, K, N in shapes:
+        a, b = (torch.randn(rows, K).to(getattr(torch, dtype)) for rows in (M, N))
+        (row,) = side_by_side({"product": lambda: torch.mm(a, b.T)}, rounds)
+        rates[f"{M} x {K} x {N}"] = 2 * M * K * N / min(row["each"])
+    return rates
+
+# %% ../nbs/13_performance.ipynb #9591e9e5
+@contextmanager
+def pytorch_dropout():
+    "Inside, the network uses PyTorch's own dropout and fused attention"
+    from unittest import mock
+
+    from torch.nn import functional as F
+
+    def attention(q, k, v, p):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=p)
+
+    with (
+        mock.patch("gpt1.attention.dropout", F.dropout),
+        mock.patch("gpt1.blocks.dropout", F.dropout),
+        mock.patch("gpt1.model.dropout", F.dropout),
+        mock.patch("gpt1.attention.attention_with_dropout", attention),
+    ):
+        yield
+
+# %% ../nbs/13_performance.ipynb #99603558
+def _their_update(config, ids, compiled, options):
+    "An update as one writes it with `transformers`"
+    import torch
+    from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
+
+    from gpt1.training import has_bfloat16
+
+    rates = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
+    sizes = dict(n_positions=config.context, n_embd=config.width, n_layer=config.layers)
+    settings = OpenAIGPTConfig(vocab_size=config.vocab_size, n_head=config.heads, **sizes, **rates)
+    network = OpenAIGPTLMHeadModel(settings).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2.5e-4)
+    run = torch.compile(network, options=options) if compiled else network
+
+    def update():
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(torch.device("cpu"))):
+            loss = run(input_ids=ids, labels=ids).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        return loss.item()
+
+    return update
+
+# %% ../nbs/13_performance.ipynb #365bf759
+def _our_update(config, ids, compiled, options, context):
+    "An update as `gpt1.training` makes it"
+    import torch
+
+    from gpt1.model import GPT
+    from gpt1.training import TrainingConfig, make_optimizer, update
+
+    network, settings = GPT(config).train(), TrainingConfig(batch_size=len(ids), warmup=1)
+    run = torch.compile(network, dynamic=False, options=options) if compiled else network
+    optimizer, numbers = make_optimizer(network, settings), iter(range(1, settings.steps))
+    batch = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
+
+    def our_update():
+        with context():
+            return update(run, optimizer, lambda _: batch, next(numbers), settings)[0].item()
+
+    return our_update
+
+# %% ../nbs/13_performance.ipynb #eadb8083
+def training_update(
+    kind: str,  # "gpt1", "gpt1, PyTorch's dropout" or "transformers"
+    config,  # a `GPTConfig`; for `transformers` the inner width is 4 times the width
+    micro_batch: int,  # sequences
+    compiled: bool = True,  # whether through `torch.compile`
+    options: dict | None = None,  # for `torch.compile`
+) -> Callable:  # a function that makes one update and returns the loss
+    "A network with random weights that learns one random batch, on the CPU"
+    import torch
+
+    if config.inner != 4 * config.width:
+        raise UserError(f"inner is {config.inner}; for a comparison it must be 4 x {config.width}")
+    torch.manual_seed(0)
+    theirs = kind == "transformers"  # whose loss shifts the targets by itself
+    ids = torch.randint(config.vocab_size, (micro_batch, config.context + (not theirs)))
+    how = config, ids, compiled, options
+    if theirs:
+        return _their_update(*how)
+    return _our_update(*how, pytorch_dropout if "PyTorch" in kind else nullcontext)
+
+# %% ../nbs/13_performance.ipynb #eb710a8d
+def compare_training(
+    config,  # a `GPTConfig`
+    micro_batch: int = 4,  # sequences
+    rounds: int = 3,  # how often each is measured
+    compiled: bool = True,  # whether through `torch.compile`
+    kinds: tuple = ("gpt1", "gpt1, PyTorch's dropout", "transformers"),  # for `training_update`
+) -> tuple[list[dict], float]:  # rows with `tokens` a second, and the rate of matrix products
+    "Updates in turn: ours, ours with PyTorch's dropout, and `transformers`"
+    rate = max(matrix_rates().values())
+    contenders = {kind: training_update(kind, config, micro_batch, compiled) for kind in kinds}
+    rows = side_by_side(contenders, rounds)
+    for row in rows:
+        row["tokens"] = micro_batch * config.context / row["seconds"]
+    return rows, max(rate, *matrix_rates().values())
+
+# %% ../nbs/13_performance.ipynb #cd16cf2f
+def training_table(
+    rows: list[dict],  # from `compare_training`
+    config,  # the `GPTConfig` it had
+    rate: float,  # floating-point operations a second, from `compare_training`
+) -> str:  # a table in Markdown
+    "Seconds an update, tokens a second, utilisation and time beside the first"
+    from gpt1.model import flops_per_token
+
+    lines = ["| | s/update | tokens/s | utilisation | time, first = 1 |", "|---|--:|--:|--:|--:|"]
+    for row in rows:
+        share = row["tokens"] * flops_per_token(config) / rate
+        lines.append(
+            f"| {row['name']} | {row['seconds']:.3g} | {row['tokens']:,.0f} | {share:.1%} | "
+            f"{row['ratio']:.2f} |"
+        )
+    return "\n".join(lines)
+
+# %% ../nbs/13_performance.ipynb #ca02aa28
+_KINDS = {  # what an operation's name contains, first match first
+    "matrix products": ("aten::mm", "aten::addmm"),
+    "products of attention": ("aten::bmm", "aten::baddbmm", "scaled_dot_product"),
+    "random numbers alone": ("bernoulli", "random_"),
+    "optimiser": ("adam", "addcdiv", "addcmul", "lerp", "sqrt"),
+    "clipping": ("vector_norm", "aten::mul_", "_foreach"),
+    "loss": ("log_softmax", "nll_loss", "logsumexp"),
+    "attention: softmax, dropout": ("softmax", "masked_fill"),
+    "embeddings, dropout": ("embedding",),
+    "GELU": ("gelu",),
+    "layer norm, sums, dropout": ("layer_norm",),
+}
+
+
+def kind_of(
+    name: str,  # an operation, as the profiler calls it
+) -> str:  # a kind
+    "What an operation of an update is for"
+    if not ("cpp_fused" in name or "aten::" in name or "adam" in name.lower()):
+        return "the rest"
+    found = (kind for kind, parts in _KINDS.items() if any(part in name for part in parts))
+    return next(found, "copies, casts and other loops")
+
+# %% ../nbs/13_performance.ipynb #2d648fe3
+def profile_update(
+    kind: str,  # as `training_update` takes it
+    config,  # a `GPTConfig`
+    micro_batch: int = 4,  # sequences
+    compiled: bool = True,  # whether through `torch.compile`
+) -> dict[str, float]:  # seconds by kind, the largest first
+    "Profiles the third update of a network"
+    from torch.profiler import ProfilerActivity, profile
+
+    options = {"cpp.enable_kernel_profile": True} if compiled else None
+    update = training_update(kind, config, micro_batch, compiled, options)
+    for _ in range(2):
+        update()
+    with profile(activities=[ProfilerActivity.CPU]) as measured:
+        update()
+    seconds = {}
+    for event in measured.key_averages():
+        name = kind_of(event.key)
+        seconds[name] = seconds.get(name, 0) + event.self_cpu_time_total / 1e6
+    return dict(sorted(seconds.items(), key=lambda item: -item[1]))
+
+
+def profile_table(
+    profiles: dict[str, dict],  # {heading: from `profile_update`}
+) -> str:  # a table in Markdown
+    "Seconds by kind, side by side"
+    kinds = dict.fromkeys(kind for seconds in profiles.values() for kind in seconds)
+    lines = ["| seconds | " + " | ".join(profiles) + " |", "|---|" + "--:|" * len(profiles)]
+    for kind in kinds:
+        cells = (f"{seconds.get(kind, 0):.2g}" for seconds in profiles.values())
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    totals = (f"{sum(seconds.values()):.2g}" for seconds in profiles.values())
+    return "\n".join([*lines, "| all | " + " | ".join(totals) + " |"])
+
+# %% ../nbs/13_performance.ipynb #be40b421
+def training_memory(
+    config,  # a `GPTConfig`
+    micro_batch: int,  # sequences at a time
+    block: int = 128,  # queries at a time in attention
+) -> dict[str, int]:  # bytes by part, and their sum as "total"
+    "What an update holds, counted; compiled, bfloat16, on a CPU"
+    from gpt1.model import count_parameters
+
+    C, H, T = config.width, config.heads, config.context
+    P, tokens = count_parameters(config)["total"], micro_batch * T
+    ends = [min(a + block, T) for a in range(0, T, block)]
+    seen = sum(e * (e - a) for a, e in zip(range(0, T, block), ends)) // T  # keys of a query
+    layer = 2 * (C + 2 * C * sum(ends) // T)  # queries, keys and values
+    layer += 6 * H * seen  # weights of attention
+    layer += 2 * 2 * config.inner + 2 * 4 * C + 3 * 2 * C
+    parts = {
+        "weights": 4 * P,
+        "gradients": 4 * P,
+        "Adam's means": 8 * P,
+        "16-bit copies": 2 * P,
+        "activations": tokens * config.layers * layer,
+        "loss": min(tokens, 1024) * config.vocab_size * 6 + config.vocab_size * C * 6,
+    }
+    return {**parts, "total": sum(parts.values())}
+
+# %% ../nbs/13_performance.ipynb #46bdbd72
+def make_updates(
+    config,  # a `GPTConfig`
+    micro_batch: int,  # sequences
+    compiled: bool = True,  # whether through `torch.compile`
+    updates: int = 2,  # how many
+):
+    "A few updates, to be weighed"
+    update = training_update("gpt1", config, micro_batch, compiled)
+    for _ in range(updates):
+        update()
+
+
+def weigh_training(
+    config,  # a `GPTConfig`
+    micro_batches: tuple = (1, 2, 4, 8),  # sequences at a time
+    compiled: bool = True,  # whether through `torch.compile`
+) -> list[dict]:  # rows of micro_batch, counted and measured bytes
+    "The memory of an update, counted and measured in fresh processes"
+    import dataclasses
+
+    tiny = dict(vocab_size=8, width=config.heads, inner=4 * config.heads, context=8)
+    nothing = dataclasses.replace(config, **tiny)
+    base = peak_memory(make_updates, nothing, 1, compiled)["megabytes"]
+    rows = []
+    for size in micro_batches:
+        measured = peak_memory(make_updates, config, size, compiled)["megabytes"] - base
+        counted = training_memory(config, size)["total"]
+        rows.append({"micro_batch": size, "counted": counted, "measured": measured * 1e6})
+    return rows
+
+# %% ../nbs/13_performance.ipynb #93e67320
+def training_time(
+    config,  # a `GPTConfig`
+    tokens: float,  # to learn from
+    flops_per_second: float,  # the machine's rate of matrix products
+    utilisation: float,  # the share of it that training reaches
+) -> float:  # seconds
+    "Tokens times FLOPs a token, over the rate that is reached"
+    from gpt1.model import flops_per_token
+
+    if not 0 < utilisation <= 1:
+        raise UserError(f"utilisation is {utilisation}; it must be above 0 and at most 1")
+    return tokens * flops_per_token(config) / (flops_per_second * utilisation)

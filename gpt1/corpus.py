@@ -887,8 +887,8 @@ def _source_of_files(source, column, boundary, longest):
     reader = _reader(kind, column, whole, longest)
     _check_column_of(kind, files[0], column)
     count, size = _count_text(kind, files, column)
-    named = {file.relative_to(path).as_posix() if path.is_dir() else file.name: file for file in files}
-    sizes = [(name, file.stat().st_size) for name, file in named.items()]
+    root = path if path.is_dir() else path.parent
+    sizes = [(file.relative_to(root).as_posix(), file.stat().st_size) for file in files]
     identity = {"files": len(files), "sizes": hashlib.sha256(repr(sizes).encode()).hexdigest()}
     identity |= {"whole": whole} if kind == "text" else {"column": column}
     parts = {str(file): file for file in files}

@@ -90,6 +90,8 @@ def write_shard(
 # %% ../nbs/05_data.ipynb #4b28f903
 def _again(folder):
     "What to do with a folder that can't be mended"
+    if any(Path(folder).glob("part-*-of-*")):  # it was joined, and the parts may be whole
+        return "check its parts, and join them once more, with gpt1_prepare --join"
     return f"delete {folder}, then prepare the data again"
 
 
@@ -445,7 +447,8 @@ def _is_manifest(found):
         return False
     whole = all(type(count) is int and count >= 0 for count in counts)
     empty = any(split["ids"] and not split["shards"] for split in splits)
-    return typed and whole and not empty and all(type(text) is str for text in texts)
+    known = typed and found["format"] == _VERSION and found["vocab_size"] > 0
+    return known and whole and not empty and all(type(text) is str for text in texts)
 
 # %% ../nbs/05_data.ipynb #41c40043
 def _save_progress(folder, manifest, place):
@@ -876,6 +879,8 @@ def _faults_of(folder, manifest):
     tokenizer, bad, entries = _tokenizer_in(folder), [], []
     if tokenizer.fingerprint != manifest["fingerprint"]:
         bad.append("tokenizer (it is not the one the shards were made with)")
+    if tokenizer.vocab_size != manifest["vocab_size"]:
+        bad.append("manifest.json (it names another size of the vocabulary)")
     for split in SPLITS:
         shards = manifest[split]["shards"]
         for count in _COUNTS:
@@ -972,8 +977,12 @@ def _add_part(whole, name, part):
 # %% ../nbs/05_data.ipynb #e1c2f47f
 def _check_joinable(folder, tokenizer):
     "Raises `UserError` if something in the folder does not come from an earlier join of its parts"
-    if exists(folder / "manifest.json"):
-        part = _read_manifest(folder)[0]["settings"].get("part")
+    path = folder / "manifest.json"
+    if exists(path):
+        try:
+            part = _read_manifest(folder)[0]["settings"].get("part")
+        except UserError:
+            raise UserError(f"{path} is damaged; delete this file, then join again") from None
         if not str(part).startswith("all "):
             _check_unused(folder)
     elif exists(folder / "tokenizer"):
@@ -1124,8 +1133,9 @@ def _vocabulary(folder, source, vocab_size, learn_from, processes, longest):
         with suppress(UserError):  # the death may have come before it was written
             return _tokenizer_in(folder)
     most, total = 200_000_000, source.bytes
-    known = f"the first {_size(min(most, total))} of {_size(total)}" if total else _size(most)
-    print(f"learning a vocabulary of {vocab_size:,} from {known} of text at most …", flush=True)
+    known = _size(most) + " at most" if total is None else _size(total)
+    known = f"the first {_size(most)} of {known}" if total and total > most else known
+    print(f"learning a vocabulary of {vocab_size:,} from {known} of text …", flush=True)
     texts = _until(islice(usable_texts(source, longest), learn_from), most)
     tokenizer = BPETokenizer.train(texts, vocab_size, processes=processes, fewer=True)
     if tokenizer.vocab_size < vocab_size:
@@ -1141,9 +1151,12 @@ def _finished(folder, settings, tokenizer):
     given = {} if tokenizer is None else {"tokenizer": tokenizer.fingerprint}
     there = {name: manifest["fingerprint"] for name in given}
     _check_same(folder, manifest["settings"] | there, settings | given)
-    open_prepared(folder).tokenizer()
-    for name in ("progress.json", ".lock"):
-        (folder / name).unlink(missing_ok=True)
+    for split in SPLITS:
+        if manifest[split]["shards"]:  # a part may have none
+            _open_split(folder, manifest, split)
+    beside = {"tokenizer": _tokenizer_in(folder).fingerprint}
+    _check_same(folder, {"tokenizer": manifest["fingerprint"]}, beside)
+    (folder / "progress.json").unlink(missing_ok=True)
     print(f"{folder} is prepared already, by the same command")
     return manifest
 
@@ -1198,16 +1211,16 @@ def _check_source(source, folder, streaming):
 @contextmanager
 def _at_work_in(folder):
     "Locks a folder; if that which is done there fails and leaves nothing, removes it again"
-    was_there = exists(folder)
+    made = [place for place in (folder, *folder.parents) if not exists(place)]
     try:
         with only_one(folder, "preparing data"):
             if not exists(folder / "manifest.json") and read_progress(folder) is None:
                 _check_fresh(folder)
             yield
     except UserError:
-        if not was_there:
-            with suppress(OSError):  # something lies in it
-                folder.rmdir()
+        with suppress(OSError):  # something lies in it
+            for place in made:
+                place.rmdir()
         raise
 
 # %% ../nbs/05_data.ipynb #8f1ea8a9

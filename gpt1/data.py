@@ -1270,7 +1270,7 @@ def prepare_source(
         corpus = open_source(source, longest=longest, **how)
         return _prepare_locked(corpus, folder, given, learning, numbers, part, processes)
 
-# %% ../nbs/05_data.ipynb #2cb21b66
+# %% ../nbs/05_data.ipynb #722cac5c
 def _join_or_check(join, check):
     "Does what --join and --check ask for; gives a line to print"
     if None not in (join, check):
@@ -1283,7 +1283,7 @@ def _join_or_check(join, check):
     counts = (f"{whole[split]['documents']:,} {split} documents" for split in SPLITS)
     return f"{join}: joined, {' and '.join(counts)}"
 
-
+# %% ../nbs/05_data.ipynb #2cb21b66
 @call_parse
 @one_line_errors()
 def gpt1_prepare(

@@ -703,7 +703,7 @@ def _check_unused(folder):
             f"{folder} already holds prepared data; choose another folder, or delete it first"
         )
 
-# %% ../nbs/05_data.ipynb #738845ca
+# %% ../nbs/05_data.ipynb #19cd6894
 def _write(texts, tokenizer, folder, settings, processes):
     "Prepares a folder that is locked; gives the manifest"
     numbers = "valid_fraction", "shard_ids", "longest"
@@ -716,7 +716,7 @@ def _write(texts, tokenizer, folder, settings, processes):
     _finish(folder, manifest)
     return manifest
 
-
+# %% ../nbs/05_data.ipynb #738845ca
 def prepare(
     texts: Source | Iterable[str],  # a source, or documents
     tokenizer: BPETokenizer | GPT2Tokenizer,  # its `encode_batch` gives the ids

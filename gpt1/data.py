@@ -961,7 +961,7 @@ def _check_alike(folder, manifests):
                 f"one and {two} in the other; prepare one of them again"
             )
 
-
+# %% ../nbs/05_data.ipynb #dbcfa68f
 def _add_part(whole, name, part):
     "Adds the counts and shards of a part to the manifest of the whole"
     for split in SPLITS:

@@ -14,6 +14,7 @@ import gc
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -25,7 +26,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -40,8 +41,8 @@ from tqdm import tqdm
 
 from .bpe import BPETokenizer, GPT2Tokenizer, check_documents, load_tokenizer
 from .corpus import LONGEST, Fault, Source, UserError, cache_of, complaint, cost_of
-from .corpus import one_line_errors, open_source, share_of, source_of_list, text_of
-from .corpus import write_atomically, write_text
+from .corpus import exists, looking_at, one_line_errors, open_source, share_of
+from .corpus import source_of_list, text_of, write_atomically, write_text
 
 # %% ../nbs/05_data.ipynb #570b23b8
 def is_validation(
@@ -87,6 +88,13 @@ def write_shard(
     return digest.hexdigest()
 
 # %% ../nbs/05_data.ipynb #4b28f903
+def _again(folder):
+    "What to do with a folder that can't be mended"
+    if any(Path(folder).glob("part-*-of-*")):  # it was joined, and the parts may be whole
+        return "check its parts, and join them once more, with gpt1_prepare --join"
+    return f"delete {folder}, then prepare the data again"
+
+
 def _read_numbers(path, kind, offset, count):
     "Numbers from a place in a file, which is open for this long only"
     try:
@@ -97,7 +105,7 @@ def _read_numbers(path, kind, offset, count):
         reason = f"{error.strerror}; are the data still there?"
         raise UserError(f"cannot read {path}: {reason}") from None
     if count and not content:
-        raise UserError(f"{path} has become shorter since it was opened; prepare the data again")
+        raise UserError(f"{path} has become shorter since it was opened; {_again(path.parent)}")
     return np.frombuffer(content, kind)
 
 # %% ../nbs/05_data.ipynb #8092dd86
@@ -121,7 +129,10 @@ class Shard:
         start: int,  # position of the first id
         length: int,  # how many ids
     ) -> np.ndarray:  # (length,) ids, fewer only if the operating system gave fewer at once
-        "Opens the file, reads ids, and closes it"
+        "Opens the file, reads ids, and closes it; `UserError` beyond the ends"
+        if not 0 <= start <= start + length <= self.length:
+            asked = f"ids {start:,} to {start + length:,} of {self.path} were asked for"
+            raise UserError(f"{asked}; there are {self.length:,}")
         at = _HEADER_SIZE + start * self.dtype.itemsize
         return _read_numbers(self.path, self.dtype, at, length)
 
@@ -139,7 +150,7 @@ def _header_of(path):
             header = file.read(_HEADER_SIZE)
         size = path.stat().st_size
     except OSError as error:
-        reason = f"{error.strerror}; prepare the data again"
+        reason = f"{error.strerror}; {_again(path.parent)}"
         raise UserError(f"cannot read the shard {path}: {reason}") from None
     if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
         raise UserError(f"{path} is not a shard of ids; prepare the data with gpt1_prepare")
@@ -161,7 +172,7 @@ def read_shard(
     if size != promised:
         raise UserError(
             f"{path} has {size:,} bytes, its header promises {promised:,}: it is cut short or "
-            "damaged; prepare the data again"
+            f"damaged; {_again(path.parent)}"
         )
     return Shard(path, np.dtype(f"<u{width}"), length, count, vocab_size, fingerprint.hex())
 
@@ -411,14 +422,37 @@ def write_round(
         kind = manifest["vocab_size"], manifest["fingerprint"]
         digest = write_shard(folder / name, [side.ids for side in sides], lengths, *kind)
         counts = {"ids": int(lengths.sum()), "documents": len(lengths)}
+        counts["bytes"] = sum(side.bytes for side in sides)
         entry["shards"].append({"file": name, **counts, "sha256": digest})
         for count, value in counts.items():
             entry[count] += value
-        entry["bytes"] += sum(side.bytes for side in sides)
+
+# %% ../nbs/05_data.ipynb #c89f3a5e
+_COUNTS = ("documents", "ids", "bytes")
+_FACTS = {"format": int, "source": str, "vocab_size": int, "fingerprint": str}
+_FACTS |= {"valid_fraction": float, "settings": dict, "skipped": dict}
+
+
+def _is_manifest(found):
+    "Whether something read from JSON has all that a manifest has, in the right types"
+    try:
+        splits, skipped = [found[split] for split in SPLITS], [*found["skipped"].values()]
+        shards = [shard for split in splits for shard in split["shards"]]
+        counts = [entry[count] for entry in splits + shards for count in _COUNTS]
+        counts += [entry["documents"] for entry in skipped]
+        texts = [shard[name] for shard in shards for name in ("file", "sha256")]
+        texts += [text for e in skipped for name, place in e["first"] for text in (name, place)]
+        typed = all(type(found[name]) is kind for name, kind in _FACTS.items())
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    whole = all(type(count) is int and count >= 0 for count in counts)
+    empty = any(split["ids"] and not split["shards"] for split in splits)
+    known = typed and found["format"] == _VERSION and found["vocab_size"] > 0
+    return known and whole and not empty and all(type(text) is str for text in texts)
 
 # %% ../nbs/05_data.ipynb #41c40043
 def _save_progress(folder, manifest, place):
-    "Notes what is done, and where to go on"
+    "Notes what is done, and where to go on; None: begin anew"
     write_text(folder / "progress.json", json.dumps({"next": place, "manifest": manifest}))
 
 
@@ -427,31 +461,41 @@ def read_progress(
 ) -> tuple[dict, tuple] | None:  # the manifest so far and the place to go on; None if there is none
     "What is done already; `UserError` if the note or a shard is damaged"
     path = Path(folder) / "progress.json"
-    if not path.is_file():
+    if not exists(path):
         return None
     try:
         note = json.loads(path.read_text(encoding="utf8"))
-        manifest, place = note["manifest"], tuple(note["next"])
-        files = [shard["file"] for split in SPLITS for shard in manifest[split]["shards"]]
+        manifest, place = note["manifest"], note["next"]
+        part, number = (0, 0) if place is None else place
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged; delete {folder} and begin again") from None
-    for file in files:
-        read_shard(path.with_name(file))
-    return manifest, place
+        manifest = part = number = None
+    if not _is_manifest(manifest) or not type(part) is type(number) is int:
+        raise UserError(f"{path} is damaged; {_again(folder)}")
+    for shard in [shard for split in SPLITS for shard in manifest[split]["shards"]]:
+        read_shard(path.with_name(shard["file"]))
+    return manifest, place and (part, number)
 
-# %% ../nbs/05_data.ipynb #930df535
+# %% ../nbs/05_data.ipynb #34aacdb0
+def _difference(before, now):
+    "The first setting that differs, and its two values; None if none does"
+    for name in {**before, **now}:
+        if before.get(name) != now.get(name):
+            return name, before.get(name, "none"), now.get(name, "none")
+    return None
+
+
 def _check_same(
     folder,
     before: dict,  # settings that the data in the folder were begun with
     now: dict,  # settings of this command
 ):
     "Raises `UserError` if the settings differ"
-    for name in {**before, **now}:
-        if before.get(name) != now.get(name):
-            raise UserError(
-                f"the data in {folder} were begun with {name} {before.get(name)} (now "
-                f"{now.get(name)}); give the same to go on, choose another folder, or delete it"
-            )
+    if different := _difference(before, now):
+        name, was, is_now = different
+        raise UserError(
+            f"the data in {folder} were begun with {name} {was} (now {is_now}); "
+            "give the same to go on, choose another folder, or delete it"
+        )
 
 # %% ../nbs/05_data.ipynb #5d301d06
 def _lock(file, folder, doing):
@@ -490,52 +534,67 @@ def only_one(
         finally:
             path.unlink(missing_ok=True)
 
-# %% ../nbs/05_data.ipynb #4d6707bb
+# %% ../nbs/05_data.ipynb #bdf54c9b
+_SHARD = r"(train|valid)-\d{5,}\.ids"
+_LEFT = re.compile(rf"{_SHARD}|\.({_SHARD}|progress\.json|manifest\.json)\.\d+\.tmp")
+_TOKENIZER = ("vocab.json", "merges.txt", "gpt2.tiktoken")
+_LEFT_BELOW = re.compile(rf"\.({'|'.join(map(re.escape, _TOKENIZER))})\.\d+\.tmp")
+
+
 def _clear(folder, keep=()):
-    "Removes temporary files, and shards that are not in a manifest"
-    patterns = [f"{split}-[0-9]*.ids" for split in SPLITS]
-    for pattern in (*patterns, ".*.tmp", "tokenizer/.*.tmp"):
-        for path in folder.glob(pattern):
-            if path.name not in keep:
+    "Removes temporary files, and shards that are not in a manifest; no file of another name"
+    for place, names in ((folder, _LEFT), (folder / "tokenizer", _LEFT_BELOW)):
+        for path in [*place.glob("*")]:
+            if names.fullmatch(path.name) and path.name not in keep and path.is_file():
                 path.unlink()
 
-# %% ../nbs/05_data.ipynb #882d713b
+
+def _discard(folder):
+    "Removes all that a preparation wrote; what else lies in the folder stays"
+    _clear(folder)
+    for name in _TOKENIZER:
+        (folder / "tokenizer" / name).unlink(missing_ok=True)
+    with suppress(OSError):  # it is not there, or something else lies in it
+        (folder / "tokenizer").rmdir()
+    (folder / "progress.json").unlink(missing_ok=True)
+
+# %% ../nbs/05_data.ipynb #f2c8789f
 def _tokenizer_in(folder):
     "The tokenizer that lies beside shards; `UserError` if there is none, or half of one"
     path = Path(folder) / "tokenizer"
-    if not path.is_dir():  # else its name might be looked for on the Hub
-        raise UserError(f"there is no folder {path}; prepare the data again")
+    with looking_at(path):
+        if not path.is_dir():  # else its name might be looked for on the Hub
+            raise UserError(f"there is no folder {path}; {_again(folder)}")
     return load_tokenizer(path)
 
 
-def _check_leftover(folder, tokenizer):
-    "Refuses a folder that holds another whole tokenizer; what a killed run left is fine"
-    try:
-        found = _tokenizer_in(folder).fingerprint
-    except UserError:
-        return
-    if found != tokenizer.fingerprint:
-        raise UserError(
-            f"{folder / 'tokenizer'} holds another tokenizer, from an earlier attempt or your own; "
-            "choose another folder, or delete it"
-        )
+def _check_fresh(folder):
+    "Raises `UserError` if what a preparation would write is there, and nothing says whose it is"
+    with looking_at(folder):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name == "tokenizer" or re.fullmatch(_SHARD, path.name):
+                raise UserError(
+                    f"{folder} holds {path.name}, and no note that a preparation put it there; "
+                    "choose another folder, or move it away"
+                )
 
-# %% ../nbs/05_data.ipynb #4bbae4c7
-def _start(folder, source, tokenizer, valid_fraction, settings):
+# %% ../nbs/05_data.ipynb #a43bc4fb
+def _start(folder, source, tokenizer, settings):
     "The manifest and the place to begin: new ones, or where an earlier run was"
     note = read_progress(folder)
-    if note is None:
-        _check_leftover(folder, tokenizer)
-        _clear(folder)
-        tokenizer.save(folder / "tokenizer")
-        manifest, place = _new_manifest(source, tokenizer, valid_fraction, settings), (0, 0)
-        if source.identity:
-            _save_progress(folder, manifest, place)
-        return manifest, place
-    manifest, place = note
-    before = manifest["settings"] | {"tokenizer": manifest["fingerprint"]}
-    _check_same(folder, before, settings | {"tokenizer": tokenizer.fingerprint})
+    if note and note[1]:
+        manifest, place = note
+        before = manifest["settings"] | {"tokenizer": manifest["fingerprint"]}
+        _check_same(folder, before, settings | {"tokenizer": tokenizer.fingerprint})
+    else:
+        if note:  # of a mere list, which begins from the beginning
+            _discard(folder)
+        _check_fresh(folder)
+        fraction = settings["valid_fraction"]
+        manifest, place = _new_manifest(source, tokenizer, fraction, settings), (0, 0)
+        _save_progress(folder, manifest, place if source.identity else None)
     _clear(folder, {s["file"] for split in SPLITS for s in manifest[split]["shards"]})
+    tokenizer.save(folder / "tokenizer")
     return manifest, place
 
 # %% ../nbs/05_data.ipynb #a9adffa0
@@ -544,7 +603,7 @@ def _no_use(manifest, split):
     total = sum(manifest[split]["documents"] for split in SPLITS)
     for kind, entry in manifest["skipped"].items() if not total else ():
         return complaint(Fault(kind), *entry["first"][0])
-    share = f"{total} in all, {manifest['valid_fraction']:.0%} for validation"
+    share = f"{total} in all, {100 * manifest['valid_fraction']:g}% for validation"
     return UserError(
         f"no document fell to the {split} split ({share}); give more documents or, with "
         "gpt1_prepare, another --valid_fraction"
@@ -553,11 +612,10 @@ def _no_use(manifest, split):
 
 def _finish(folder, manifest):
     "Writes the manifest, which makes the folder a prepared corpus"
+    is_part = manifest["settings"].get("part", "1/1") != "1/1"
     for split in SPLITS:
-        if not manifest[split]["documents"]:
-            _clear(folder)
-            shutil.rmtree(folder / "tokenizer", ignore_errors=True)
-            (folder / "progress.json").unlink(missing_ok=True)
+        if not manifest[split]["documents"] and not is_part:
+            _discard(folder)
             raise _no_use(manifest, split)
     write_text(folder / "manifest.json", json.dumps(manifest, indent=1))
     (folder / "progress.json").unlink(missing_ok=True)
@@ -617,29 +675,46 @@ def _fill(folder, manifest, source, encoded, shard_ids):
     if waiting:
         write_round(folder, manifest, waiting)
 
-# %% ../nbs/05_data.ipynb #ad3b015c
-def _check_numbers(valid_fraction, shard_ids, longest, processes):
+# %% ../nbs/05_data.ipynb #29ac3ee0
+def _check_numbers(valid_fraction, **counts):
     "Raises `UserError` for numbers that can't be"
-    if not 0 < valid_fraction < 1:
+    if not isinstance(valid_fraction, int | float) or not 0 < valid_fraction < 1:
         raise UserError(f"valid_fraction is {valid_fraction}; it must lie between 0 and 1")
-    counts = {"shard_ids": shard_ids, "longest": longest, "processes": processes}
-    for name, count in counts.items():
-        if type(count) is not int or count < 1:
-            raise UserError(f"{name} is {count}; it must be a whole number from 1")
+    _check_whole(1, **counts)
+
+
+def _check_whole(least, **numbers):
+    "Raises `UserError` for what is no whole number, or a smaller one"
+    for name, number in numbers.items():
+        if not isinstance(number, int | np.integer) or number < least:
+            raise UserError(f"{name} is {number!r}; it must be a whole number from {least}")
 
 
 def _settings(source, valid_fraction, shard_ids, longest, more):
     "All that decides what is written, but the tokenizer"
     numbers = {"valid_fraction": valid_fraction, "shard_ids": shard_ids, "longest": longest}
-    return {"source": source.name, **numbers, **more, **source.identity}
+    return {**numbers, **more, **(source.identity or {"source": source.name})}
 
 
 def _check_unused(folder):
     "Raises `UserError` if the folder holds prepared data"
-    if (folder / "manifest.json").exists():
+    if exists(folder / "manifest.json"):
         raise UserError(
             f"{folder} already holds prepared data; choose another folder, or delete it first"
         )
+
+# %% ../nbs/05_data.ipynb #19cd6894
+def _write(texts, tokenizer, folder, settings, processes):
+    "Prepares a folder that is locked; gives the manifest"
+    numbers = "valid_fraction", "shard_ids", "longest"
+    valid_fraction, shard_ids, longest = (settings[name] for name in numbers)
+    manifest, place = _start(folder, texts, tokenizer, settings)
+    units = units_of(texts, *place, size=min(UNIT, shard_ids))
+    encoded = encoded_units(units, tokenizer, valid_fraction, longest, processes)
+    with closing(encoded):
+        _fill(folder, manifest, texts, encoded, shard_ids)
+    _finish(folder, manifest)
+    return manifest
 
 # %% ../nbs/05_data.ipynb #738845ca
 def prepare(
@@ -655,20 +730,14 @@ def prepare(
 ) -> dict:  # the manifest
     "Tokenises a corpus to shards; goes on where an earlier call was killed; `UserError`"
     folder = Path(folder)
-    _check_numbers(valid_fraction, shard_ids, longest, processes)
+    _check_numbers(valid_fraction, shard_ids=shard_ids, longest=longest, processes=processes)
     if not isinstance(texts, Source):
         check_documents(texts)
         texts = source_of_list(texts, str(source))
     _check_unused(folder)
     settings = _settings(texts, valid_fraction, shard_ids, longest, settings or {})
     with only_one(folder, "preparing data"):
-        manifest, place = _start(folder, texts, tokenizer, valid_fraction, settings)
-        units = units_of(texts, *place, size=min(UNIT, shard_ids))
-        encoded = encoded_units(units, tokenizer, valid_fraction, longest, processes)
-        with closing(encoded):
-            _fill(folder, manifest, texts, encoded, shard_ids)
-        _finish(folder, manifest)
-    return manifest
+        return _write(texts, tokenizer, folder, settings, processes)
 
 # %% ../nbs/05_data.ipynb #5f2422f0
 @dataclass
@@ -689,14 +758,14 @@ class Prepared:
         if tokenizer.fingerprint != self.fingerprint:
             raise UserError(
                 f"the vocabulary in {place} does not fit the shards: it is not the one they were "
-                "made with; put the right one back or prepare the data again"
+                f"made with; put the right one back, or {_again(self.folder)}"
             )
         return tokenizer
 
 # %% ../nbs/05_data.ipynb #fb655256
 def _why_no_manifest(folder):
     "What a folder without a manifest is, as an exception"
-    if (folder / "progress.json").exists():
+    if exists(folder / "progress.json"):
         return UserError(f"{folder} is not prepared to its end; give the same command again")
     if any(folder.glob("part-*-of-*")):
         return UserError(f"{folder} holds parts of a corpus; join them with gpt1_prepare --join")
@@ -705,24 +774,28 @@ def _why_no_manifest(folder):
 # %% ../nbs/05_data.ipynb #977a0314
 def _read_manifest(folder):
     "The manifest, and its text; `UserError` if it is missing or damaged"
+    path = folder / "manifest.json"
+    if not exists(path):
+        raise _why_no_manifest(folder)
     try:
-        text = (folder / "manifest.json").read_text(encoding="utf8")
+        text = path.read_text(encoding="utf8")
         manifest = json.loads(text)
-        for split in SPLITS:
-            totals = [manifest[split][key] for key in ("documents", "ids", "bytes")]
-            entries = [(s["file"], s["ids"], s["documents"]) for s in manifest[split]["shards"]]
-            if not entries or not all(isinstance(total, int) for total in totals):
-                raise ValueError("a split without shards or counts")
-        manifest["vocab_size"], manifest["fingerprint"], manifest["source"]
-    except OSError:
-        raise _why_no_manifest(folder) from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{folder / 'manifest.json'} is damaged; prepare the data again") from None
+    except ValueError:
+        manifest = None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; may you read it?") from None
+    if not _is_manifest(manifest):
+        raise UserError(f"{path} is damaged; {_again(folder)}")
     return manifest, text
 
-# %% ../nbs/05_data.ipynb #6d03c67d
+# %% ../nbs/05_data.ipynb #2acf99a1
 def _open_split(folder, manifest, split):
     "The shards of a split as a stream, checked against the manifest"
+    if not manifest[split]["shards"]:
+        raise UserError(
+            f"{folder} has no document in its {split} split, as a small part of a corpus may; "
+            "join the parts with gpt1_prepare --join"
+        )
     shards, expected = [], (manifest["vocab_size"], manifest["fingerprint"])
     for entry in manifest[split]["shards"]:
         shard = read_shard(folder / entry["file"])
@@ -730,12 +803,12 @@ def _open_split(folder, manifest, split):
         if (shard.vocab_size, shard.fingerprint, len(shard), shard.documents) != expected + counts:
             raise UserError(
                 f"{shard.path} does not belong to this manifest: other vocabulary or length; "
-                "prepare the data again"
+                f"{_again(folder)}"
             )
         shards.append(shard)
     return TokenStream(shards, manifest[split]["documents"], manifest[split]["bytes"])
 
-
+# %% ../nbs/05_data.ipynb #1fbd30d2
 def open_prepared(
     folder: str | Path,  # a folder written by `prepare`
     vocab_size: int | None = None,  # entries that the model has, to be checked
@@ -757,7 +830,7 @@ def open_prepared(
 def _fault_of_ids(shard, end):
     "What is wrong with ids and document boundaries of a shard, or None"
     starts = shard.starts.astype(np.int64)
-    if starts[0] or (np.diff(starts, append=len(shard)) < 1).any():
+    if not len(starts) or starts[0] or (np.diff(starts, append=len(shard)) < 1).any():
         return "the boundaries of its documents are out of order"
     last = np.append(starts[1:], len(shard)) - 1  # where each document ends
     for begin in range(0, len(shard), 1 << 22):
@@ -791,30 +864,55 @@ def _fault_of_shard(path, entry, end):
     except (UserError, OSError) as error:
         return str(error).removeprefix(f"{path} ").split(";")[0]
 
-# %% ../nbs/05_data.ipynb #3ba2231d
+# %% ../nbs/05_data.ipynb #359aaec3
+def _strays(folder, entries):
+    "Shards beside those of a manifest that are not in it"
+    known = {folder / entry["file"] for entry in entries}
+    places = {folder, *(path.parent for path in known)}
+    there = {path for place in places for path in place.glob("*.ids")}
+    strays = [path for path in there - known if re.fullmatch(_SHARD, path.name)]
+    return [path.relative_to(folder).as_posix() for path in sorted(strays)]
+
+
+def _faults_of(folder, manifest):
+    "What is wrong with a prepared corpus, file by file"
+    tokenizer, bad, entries = _tokenizer_in(folder), [], []
+    if tokenizer.fingerprint != manifest["fingerprint"]:
+        bad.append("tokenizer (it is not the one the shards were made with)")
+    if tokenizer.vocab_size != manifest["vocab_size"]:
+        bad.append("manifest.json (it names another size of the vocabulary)")
+    for split in SPLITS:
+        shards = manifest[split]["shards"]
+        for count in _COUNTS:
+            if sum(shard[count] for shard in shards) != manifest[split][count]:
+                bad.append(f"manifest.json (its {count} do not add up)")
+        entries += shards
+    for entry in entries:
+        if fault := _fault_of_shard(folder / entry["file"], entry, tokenizer.end_of_document):
+            bad.append(f"{entry['file']} ({fault})")
+    strays = _strays(folder, entries)
+    return bad + [f"{name} (it is not in the manifest; move it away)" for name in strays]
+
+# %% ../nbs/05_data.ipynb #29d882dc
+def _advice(folder, manifest):
+    "What to do if prepared data are damaged"
+    if str(manifest["settings"].get("part")).startswith("all "):
+        return "delete the parts that are, prepare these again, and --join once more"
+    return _again(folder)
+
+
 def check_prepared(
     folder: str | Path,  # a folder written by `prepare`
 ) -> str:  # one line that says it is whole
     "Reads every byte of a prepared corpus; `UserError` names each file that is bad"
     folder = Path(folder)
     manifest, _ = _read_manifest(folder)
-    tokenizer = _tokenizer_in(folder)
-    end, bad, entries = tokenizer.end_of_document, [], []
-    if tokenizer.fingerprint != manifest["fingerprint"]:
-        bad.append("tokenizer (it is not the one the shards were made with)")
-    for split in SPLITS:
-        shards = manifest[split]["shards"]
-        for count in ("ids", "documents"):
-            if sum(shard[count] for shard in shards) != manifest[split][count]:
-                bad.append(f"manifest.json (its {count} do not add up)")
-        entries += shards
-    for entry in entries:
-        if fault := _fault_of_shard(folder / entry["file"], entry, end):
-            bad.append(f"{entry['file']} ({fault})")
-    if bad:
-        raise UserError(f"{folder} is damaged: {', '.join(bad)}; prepare the data again")
+    if bad := _faults_of(folder, manifest):
+        advice = _advice(folder, manifest)
+        raise UserError(f"{folder} is damaged: {', '.join(bad)}; {advice}")
+    count = sum(len(manifest[split]["shards"]) for split in SPLITS)
     total = sum(manifest[split]["ids"] for split in SPLITS)
-    return f"{folder}: OK, {len(entries)} shards with {total:,} ids"
+    return f"{folder}: OK, {count} shards with {total:,} ids"
 
 # %% ../nbs/05_data.ipynb #fd10e7c9
 def parse_part(
@@ -838,18 +936,32 @@ def _manifests_of_parts(folder):
     manifests = {path.name: _read_manifest(path)[0] for path in found}
     if not manifests:
         raise UserError(f"{folder} holds no finished parts; prepare them with --part, such as 1/2")
-    names = {parse_part(m["settings"]["part"]): name for name, m in manifests.items()}
+    names = {parse_part(m["settings"].get("part")): name for name, m in manifests.items()}
     of = max(of for _, of in names)
     for number in range(1, of + 1):
         if (number, of) not in names:
             raise UserError(f"{folder} lacks part {number}/{of}, or it is not finished")
     manifests = {names[n, of]: manifests[names[n, of]] for n in range(1, of + 1)}
-    same = [m["settings"] | {"part": "", "tokenizer": m["fingerprint"]} for m in manifests.values()]
-    for settings in same[1:]:
-        _check_same(folder, same[0], settings)
+    _check_alike(folder, manifests)
     return manifests
 
 
+def _check_alike(folder, manifests):
+    "Raises `UserError` if parts were prepared with different settings"
+    same = {
+        name: manifest["settings"] | {"part": "", "tokenizer": manifest["fingerprint"]}
+        for name, manifest in manifests.items()
+    }
+    first, *others = same
+    for other in others:
+        if different := _difference(same[first], same[other]):
+            name, one, two = different
+            raise UserError(
+                f"{first} and {other} in {folder} do not belong together: {name} is {one} in the "
+                f"one and {two} in the other; prepare one of them again"
+            )
+
+# %% ../nbs/05_data.ipynb #dbcfa68f
 def _add_part(whole, name, part):
     "Adds the counts and shards of a part to the manifest of the whole"
     for split in SPLITS:
@@ -863,19 +975,39 @@ def _add_part(whole, name, part):
         so_far["first"] = (so_far["first"] + entry["first"])[:3]
 
 # %% ../nbs/05_data.ipynb #e1c2f47f
+def _check_joinable(folder, tokenizer):
+    "Raises `UserError` if something in the folder does not come from an earlier join of its parts"
+    path = folder / "manifest.json"
+    if exists(path):
+        try:
+            part = _read_manifest(folder)[0]["settings"].get("part")
+        except UserError:
+            raise UserError(f"{path} is damaged; delete this file, then join again") from None
+        if not str(part).startswith("all "):
+            _check_unused(folder)
+    elif exists(folder / "tokenizer"):
+        if _tokenizer_in(folder).fingerprint != tokenizer.fingerprint:
+            _check_fresh(folder)
+
+
 def join_parts(
     folder: str | Path,  # a folder that holds all parts
 ) -> dict:  # the manifest of the whole
-    "Makes a prepared corpus of its parts, without copying; `UserError` if they don't fit together"
+    "Makes a prepared corpus of its parts, without copying, after reading them; `UserError`"
     folder = Path(folder)
-    _check_unused(folder)
     manifests = _manifests_of_parts(folder)
     first = next(iter(manifests))
+    tokenizer = _tokenizer_in(folder / first)
+    _check_joinable(folder, tokenizer)
     whole = {**manifests[first], "skipped": {}, **{split: _no_shards() for split in SPLITS}}
     whole["settings"] = {**whole["settings"], "part": f"all {len(manifests)}"}
     for name, manifest in manifests.items():
+        check_prepared(folder / name)
         _add_part(whole, name, manifest)
-    _tokenizer_in(folder / first).save(folder / "tokenizer")
+    for split in SPLITS:
+        if not whole[split]["documents"]:
+            raise _no_use(whole, split)
+    tokenizer.save(folder / "tokenizer")
     write_text(folder / "manifest.json", json.dumps(whole, indent=1))
     return whole
 
@@ -976,7 +1108,7 @@ def check_room(
 ) -> int:  # bytes that are free
     "How much is free on the disk; `UserError` if it is clearly not enough"
     place = Path(folder).absolute()
-    while not place.exists():
+    while not exists(place):
         place = place.parent
     free = shutil.disk_usage(place).free
     if free < 0.9 * need:
@@ -998,9 +1130,13 @@ def texts_of(
 def _vocabulary(folder, source, vocab_size, learn_from, processes, longest):
     "The vocabulary that lies in a folder since an earlier start, or a new one"
     if read_progress(folder):
-        return _tokenizer_in(folder)
-    print(f"learning a vocabulary of {vocab_size:,} …", flush=True)
-    texts = _until(islice(usable_texts(source, longest), learn_from), 200_000_000)
+        with suppress(UserError):  # the death may have come before it was written
+            return _tokenizer_in(folder)
+    most, total = 200_000_000, source.bytes
+    known = _size(most) + " at most" if total is None else _size(total)
+    known = f"the first {_size(most)} of {known}" if total and total > most else known
+    print(f"learning a vocabulary of {vocab_size:,} from {known} of text …", flush=True)
+    texts = _until(islice(usable_texts(source, longest), learn_from), most)
     tokenizer = BPETokenizer.train(texts, vocab_size, processes=processes, fewer=True)
     if tokenizer.vocab_size < vocab_size:
         print(f"the text has pairs for no more than {tokenizer.vocab_size:,} entries")
@@ -1015,13 +1151,17 @@ def _finished(folder, settings, tokenizer):
     given = {} if tokenizer is None else {"tokenizer": tokenizer.fingerprint}
     there = {name: manifest["fingerprint"] for name in given}
     _check_same(folder, manifest["settings"] | there, settings | given)
-    for name in ("progress.json", ".lock"):
-        (folder / name).unlink(missing_ok=True)
+    for split in SPLITS:
+        if manifest[split]["shards"]:  # a part may have none
+            _open_split(folder, manifest, split)
+    beside = {"tokenizer": _tokenizer_in(folder).fingerprint}
+    _check_same(folder, {"tokenizer": manifest["fingerprint"]}, beside)
+    (folder / "progress.json").unlink(missing_ok=True)
     print(f"{folder} is prepared already, by the same command")
     return manifest
 
 # %% ../nbs/05_data.ipynb #86fdc9cf
-def _announce(folder, source, tokenizer, processes, longest, valid_fraction):
+def _announce(folder, source, tokenizer, processes, longest, valid_fraction=1):
     "Says what lies ahead, and what is done; `UserError` if the disk is too small"
     note, ahead = read_progress(folder), look_ahead(source, tokenizer, processes, longest)
     done = sum(note[0][split]["ids"] for split in SPLITS) if note else 0
@@ -1049,16 +1189,60 @@ def _in_words(folder, manifest):
     return "\n".join(lines)
 
 # %% ../nbs/05_data.ipynb #a210452a
-def _check_source(source, streaming):
-    "Says what a well-known source costs; `UserError` for no room, or for data prepared already"
-    if (Path(source) / "manifest.json").exists():
+def _check_source(source, folder, streaming):
+    "Says what a well-known source costs; `UserError` for no room, or what is no text to prepare"
+    if not str(source) or not str(folder):
+        raise UserError("a name is empty; give --data something to read and --out a folder")
+    place, folder = Path(source).expanduser(), Path(folder)
+    if exists(place / "manifest.json"):
         raise UserError(f"{source} holds ids already, no text; train on it with gpt1_train --data")
+    with looking_at(folder):
+        if place.is_dir() and folder.resolve().is_relative_to(place.resolve()):
+            raise UserError(
+                f"{folder} lies in {source}, and what is written there would be read as text; "
+                "choose a folder elsewhere"
+            )
     if cost_of(source):
         print(cost_of(source))
         if not streaming and (cache := cache_of(source)):
             check_room(*cache, advice="read it with --streaming")
 
-# %% ../nbs/05_data.ipynb #163989cb
+# %% ../nbs/05_data.ipynb #51931861
+@contextmanager
+def _at_work_in(folder):
+    "Locks a folder; if that which is done there fails and leaves nothing, removes it again"
+    made = [place for place in (folder, *folder.parents) if not exists(place)]
+    try:
+        with only_one(folder, "preparing data"):
+            if not exists(folder / "manifest.json") and read_progress(folder) is None:
+                _check_fresh(folder)
+            yield
+    except UserError:
+        with suppress(OSError):  # something lies in it
+            for place in made:
+                place.rmdir()
+        raise
+
+# %% ../nbs/05_data.ipynb #8f1ea8a9
+def _prepare_locked(corpus, folder, given, learning, numbers, part, processes):
+    "Learns the vocabulary if none is given, says what lies ahead, and fills a folder"
+    vocabulary = {"vocabulary": "given"} if given else {"vocabulary": "learned", **learning}
+    settings = _settings(corpus, **numbers, more={"part": part, **vocabulary})
+    if exists(folder / "manifest.json"):
+        return _finished(folder, settings, given)
+    if note := read_progress(folder):
+        _check_same(folder, note[0]["settings"], settings)
+    longest = numbers["longest"]
+    how = {**learning, "processes": processes, "longest": longest}
+    tokenizer = given or _vocabulary(folder, corpus, **how)
+    number, of = parse_part(part)
+    share, fraction = share_of(corpus, number, of), numbers["valid_fraction"] if of == 1 else 1
+    _announce(folder, share, tokenizer, processes, longest, fraction)
+    manifest = _write(share, tokenizer, folder, settings, processes)
+    print(_in_words(folder, manifest))
+    return manifest
+
+# %% ../nbs/05_data.ipynb #9877e7d1
 def prepare_source(
     source: str,  # a source of `gpt1.corpus.open_source`
     folder: str | Path,  # where to write
@@ -1073,27 +1257,31 @@ def prepare_source(
     **how,  # further arguments of `gpt1.corpus.open_source`
 ) -> dict:  # the manifest
     "Opens a source, learns or loads a tokenizer, says what lies ahead, and prepares the folder"
-    folder = _part_folder(folder, *parse_part(part))
+    learning = {"vocab_size": vocab_size, "learn_from": learn_from}
+    numbers = {"valid_fraction": valid_fraction, "shard_ids": shard_ids, "longest": longest}
     processes = (os.cpu_count() or 1) if processes is None else processes
-    _check_numbers(valid_fraction, shard_ids, longest, processes)
-    _check_source(source, how.get("streaming"))
+    _check_numbers(**numbers, **learning, processes=processes)
+    number_of_part = parse_part(part)
+    _check_source(source, folder, how.get("streaming"))
+    folder = _part_folder(folder, *number_of_part)
     given = None if tokenizer is None else load_tokenizer(tokenizer)
-    print(f"reading {source} …", flush=True)
-    corpus, more = open_source(source, longest=longest, **how), {"part": part}
-    more |= {} if given else {"vocab_size": vocab_size, "learn_from": learn_from}
-    settings = _settings(corpus, valid_fraction, shard_ids, longest, more)
-    if (folder / "manifest.json").exists():
-        return _finished(folder, settings, given)
-    if note := read_progress(folder):
-        _check_same(folder, note[0]["settings"], settings)
-    learning = vocab_size, learn_from, processes, longest
-    tokenizer = given or _vocabulary(folder, corpus, *learning)
-    corpus = share_of(corpus, *parse_part(part))
-    _announce(folder, corpus, tokenizer, processes, longest, valid_fraction)
-    numbers = valid_fraction, shard_ids, "", processes, longest, more
-    manifest = prepare(corpus, tokenizer, folder, *numbers)
-    print(_in_words(folder, manifest))
-    return manifest
+    with _at_work_in(folder):
+        print(f"reading {source} …", flush=True)
+        corpus = open_source(source, longest=longest, **how)
+        return _prepare_locked(corpus, folder, given, learning, numbers, part, processes)
+
+# %% ../nbs/05_data.ipynb #722cac5c
+def _join_or_check(join, check):
+    "Does what --join and --check ask for; gives a line to print"
+    if None not in (join, check):
+        raise UserError("give --join or --check and not both; joining checks every part")
+    if not (join or check):
+        raise UserError("the folder is empty; name one after --join or --check")
+    if check:
+        return check_prepared(check)
+    whole = join_parts(join)
+    counts = (f"{whole[split]['documents']:,} {split} documents" for split in SPLITS)
+    return f"{join}: joined, {' and '.join(counts)}"
 
 # %% ../nbs/05_data.ipynb #2cb21b66
 @call_parse
@@ -1117,10 +1305,8 @@ def gpt1_prepare(
     check: str = None,  # read every byte of this prepared folder, and do nothing else
 ):
     "Tokenise a corpus to disk, ready for gpt1_train --data FOLDER; killed, it goes on"
-    if join or check:
-        if join:
-            join_parts(join)
-        return print(check_prepared(join or check))
+    if join is not None or check is not None:
+        return print(_join_or_check(join, check))
     where = dict(column=column, split=split, config=config, boundary=boundary, streaming=streaming)
     how = dict(valid_fraction=valid_fraction, processes=processes, shard_ids=shard_ids)
     try:
@@ -1180,12 +1366,13 @@ class Batches:
         ranks: int = 1,  # how many processes share a batch
     ):
         "Raises `UserError` if the stream is shorter than a window, or a rank would have no row"
+        _check_whole(1, batch_size=batch_size, context=context, ranks=ranks)
         if len(stream) < context + 1:
             raise UserError(
                 f"the data hold {len(stream):,} ids, a window needs {context + 1:,}: "
                 "give more text or choose a shorter context"
             )
-        if not 0 <= rank < ranks <= batch_size:
+        if rank not in range(ranks) or ranks > batch_size:
             raise UserError(
                 f"rank {rank} of {ranks} can't share a batch of {batch_size}: ranks are numbered "
                 "from 0, and each must have a row"
@@ -1193,7 +1380,7 @@ class Batches:
         self.stream, self.batch_size, self.context, self.seed = stream, batch_size, context, seed
         self.rank, self.ranks = rank, ranks
         self.windows = max(1, (len(stream) - 1) // context - 1)  # in one epoch
-        self.shifts = min(context, len(stream) - self.windows * context)
+        self.shifts = len(stream) - self.windows * context  # places where the first may begin
 
 # %% ../nbs/05_data.ipynb #d7f33add
 @patch
@@ -1202,6 +1389,7 @@ def starts(
     step: int,  # number of the batch, from 0
 ) -> np.ndarray:  # (B / ranks,) positions in the stream; a row more on some ranks if uneven
     "Where this rank's windows of a batch begin"
+    _check_whole(0, step=step)
     first, end = (self.batch_size * rank // self.ranks for rank in (self.rank, self.rank + 1))
     cards = step * self.batch_size + np.arange(first, end)
     epochs, positions = cards // self.windows, cards % self.windows
@@ -1237,6 +1425,7 @@ class Ahead:
         ahead: int = 2,  # batches to read ahead
     ):
         "With a CUDA device the batches are pinned in the thread, and copied without waiting"
+        _check_whole(0, ahead=ahead)
         self.batches, self.device, self.ahead = batches, str(device), ahead
         self.pinned = self.device.startswith("cuda")
         self.pool, self.waiting = ThreadPoolExecutor(1, "ahead"), {}

@@ -484,8 +484,8 @@ def _remember(folder, asked):
 
 def _forget(folder):
     "Removes what a run wrote to its folder, its data and vocabulary too, and nothing else"
-    files = "run.json log.jsonl loss.png samples.txt result.json tokenizer/*.* data/manifest.json"
-    more = "checkpoints/*/* data/*.ids data/.*.tmp data/tokenizer/*.* tensorboard/events.*"
+    files = "run.json log.jsonl loss.png samples.txt result.json tokenizer/*.*"
+    more = "checkpoints/*/* data/manifest.json data/progress.json data/*.ids data/.*.tmp data/tokenizer/*.* tensorboard/events.*"
     for pattern in f"{files} {more}".split():
         for path in folder.glob(pattern):
             path.unlink()

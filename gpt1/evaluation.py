@@ -29,27 +29,11 @@ from .corpus import UserError, cost_of, documents, one_line_errors, write_text
 from .data import Batches, Prepared, TokenStream, open_prepared, prepare_source, texts_of
 from .generation import write
 from .model import GPT, PRESETS, GPTConfig, count_parameters, preset
-from gpt1.training import (
-    Stopped,
-    Team,
-    TrainingConfig,
-    check_trained_here,
-    checkpoint_folders,
-    choose_device,
-    draw_loss,
-    join_team,
-    load_model,
-    make_optimizer,
-    newest_checkpoint,
-    read_checkpoint,
-    recipe,
-    rows_at_a_time,
-    share_and_compile,
-    status as status_of,
-    train,
-    update,
-    wants_compiling,
-)
+from .training import Stopped, TrainingConfig, check_trained_here, checkpoint_folders
+from .training import choose_device, draw_loss, join_team, load_model, make_optimizer
+from .training import newest_checkpoint, recipe, rows_at_a_time, share_and_compile
+from .training import status as status_of
+from .training import train, update, wants_compiling
 
 # %% ../nbs/08_evaluation.ipynb #69007b6f
 def perplexity(
@@ -104,7 +88,7 @@ def _window_losses(model, windows, counted):
     losses = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
     return losses.cpu().double().numpy()
 
-
+# %% ../nbs/08_evaluation.ipynb #6384fa6d
 @torch.no_grad()
 def token_losses(
     model: GPT,  # the network
@@ -296,7 +280,7 @@ def score(
             )
     return rows
 
-
+# %% ../nbs/08_evaluation.ipynb #5ca31ea9
 def compare(
     model: GPT,  # the network
     prepared: Prepared,  # its data: baselines learn from `train`, all are measured on `valid`
@@ -391,8 +375,7 @@ def gpt1_evaluate(
     if prepared is not None and prepared.fingerprint != tokenizer.fingerprint:
         raise UserError(
             f"the data in {prepared.folder} were made with another vocabulary than the network "
-            f"in {run}; "
-            "put the right ones back"
+            f"in {run}; put the right ones back"
         )
     if data is not None:
         if cost_of(data):
@@ -457,7 +440,7 @@ def _data_of_run(folder, data, preset_name, tokenizer, **how):
     prepared.tokenizer()  # checks that vocabulary and shards fit
     return prepared
 
-
+# %% ../nbs/08_evaluation.ipynb #b7a7423b
 def _remember(folder, asked):
     "Keeps what was asked for in `run.json`; `UserError` if the run there was asked for differently"
     path, shown = folder / "run.json", lambda value: "by default" if value is None else value
@@ -485,8 +468,9 @@ def _remember(folder, asked):
 def _forget(folder):
     "Removes what a run wrote to its folder, its data and vocabulary too, and nothing else"
     files = "run.json log.jsonl loss.png samples.txt result.json tokenizer/*.*"
-    more = "checkpoints/*/* data/manifest.json data/progress.json data/*.ids data/.*.tmp data/tokenizer/*.* tensorboard/events.*"
-    for pattern in f"{files} {more}".split():
+    made = "manifest.json progress.json *.ids .*.tmp tokenizer/*.*".split()
+    files = f"{files} checkpoints/*/* tensorboard/events.*".split()
+    for pattern in [*files, *(f"data/{name}" for name in made)]:
         for path in folder.glob(pattern):
             path.unlink()
     for pattern in "checkpoints/* checkpoints data/tokenizer data tokenizer tensorboard".split():
@@ -494,7 +478,7 @@ def _forget(folder):
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
 
-
+# %% ../nbs/08_evaluation.ipynb #9ca1bedd
 def _start_afresh(folder, data, preset_name, tokenizer, **how):
     "Makes the new run's data, and only then forgets the old run: a mistake loses nothing"
     for given in filter(None, (data, tokenizer)):

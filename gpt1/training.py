@@ -360,7 +360,7 @@ def _for_this_start(store, rank, ranks):
         except RuntimeError:
             pass
 
-
+# %% ../nbs/06_training.ipynb #7c10b87c
 def join_device(
     name: str,  # auto, cpu, cuda or mps
 ) -> torch.device:
@@ -513,7 +513,7 @@ def _state(model, optimizer):
     }
     return {"model.safetensors": model.state_dict(), "optimizer.safetensors": means}
 
-
+# %% ../nbs/06_training.ipynb #35af911a
 def save_checkpoint(
     folder: str | Path,  # the folder of the run
     step: int,  # updates done
@@ -1032,7 +1032,8 @@ def train(
             stack.enter_context(only_one(folder, "training"))
         model, optimizer, step = start_or_resume(folder, data, model_config, config, device, team)
         log = stack.enter_context(closing(Log(folder, step, team.leads, tensorboard)))
-        facts, clock = _facts(data, model_config, config), _clock(model_config, config, device, team)
+        facts = _facts(data, model_config, config)
+        clock = _clock(model_config, config, device, team)
         _check_together(team, folder, facts, step)
         how = team, log, clock, keep, sample
         run = _Run(folder, data, config, facts, model, optimizer, *how)

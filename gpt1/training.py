@@ -333,6 +333,34 @@ def _lost(error):
     return isinstance(error, known) or "gloo" in str(error).lower()
 
 
+def _is_told(store):
+    "Whether another process has told the user what happened"
+    try:
+        return store.add("told", 1) > 1
+    except RuntimeError:  # the store is gone with the process or the machine that held it
+        return False
+
+
+def _for_this_start(store, rank, ranks):
+    "A part of the store that only this start uses: `torchrun` keeps the store when it restarts"
+    if rank == 0:
+        name = os.urandom(8).hex()
+        store.set("start", name)
+        for other in range(1, ranks):
+            asked = store.get(f"{name}/{other}").decode()
+            store.set(f"{name}/{other}/{asked}", "yes")
+        return torch.distributed.PrefixStore(name, store)
+    asked = os.urandom(8).hex()
+    while True:
+        name = store.get("start").decode()  # perhaps of a start before, which answers no more
+        store.set(f"{name}/{rank}", asked)
+        try:
+            store.wait([f"{name}/{rank}/{asked}"], timedelta(seconds=2))
+            return torch.distributed.PrefixStore(name, store)
+        except RuntimeError:
+            pass
+
+
 def join_device(
     name: str,  # auto, cpu, cuda or mps
 ) -> torch.device:
@@ -353,6 +381,7 @@ def join_team() -> Iterator[Team]:
     from torch.distributed.rendezvous import rendezvous
 
     store, rank, ranks = next(iter(rendezvous("env://")))
+    store = _for_this_start(store, rank, ranks)
     kinds = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     torch.distributed.init_process_group(kinds, store=store, rank=rank, world_size=ranks)
     try:
@@ -361,7 +390,7 @@ def join_team() -> Iterator[Team]:
     except (UserError, RuntimeError) as error:
         if not isinstance(error, UserError) and not _lost(error):
             raise
-        if store.add("told", 1) > 1:  # somebody has said it
+        if _is_told(store):
             raise SystemExit(1) from None
         if isinstance(error, UserError):
             raise

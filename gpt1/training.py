@@ -467,7 +467,8 @@ def share_and_compile(
     "Wraps a network for training; its weights stay those of the model"
     network = model
     if team.ranks > 1:
-        where = [model.token_embedding.weight.device] if torch.cuda.is_available() else None
+        device = model.token_embedding.weight.device
+        where = [device] if device.type == "cuda" else None
         network = torch.nn.parallel.DistributedDataParallel(
             model, device_ids=where, gradient_as_bucket_view=True
         )
@@ -891,6 +892,18 @@ def _half(rows, own, team):
     return rows
 
 # %% ../nbs/06_training.ipynb #ffb76416
+def _check_together(team, folder, facts, step):
+    "Raises `UserError` if the processes do not all begin the same run at the same update"
+    known = json.dumps([step, facts], sort_keys=True).encode()
+    number = int.from_bytes(hashlib.blake2b(known, digest_size=7).digest(), "big")
+    if team.any(number) != -team.any(-number):
+        raise UserError(
+            f"the processes do not see the same run: this one has {step:,} updates of it in "
+            f"{folder}; all machines need the same data, settings and checkpoints, as in a folder "
+            "that they share"
+        )
+
+
 @dataclass
 class _Run:
     "What a loop works with"
@@ -1020,6 +1033,7 @@ def train(
         model, optimizer, step = start_or_resume(folder, data, model_config, config, device, team)
         log = stack.enter_context(closing(Log(folder, step, team.leads, tensorboard)))
         facts, clock = _facts(data, model_config, config), _clock(model_config, config, device, team)
+        _check_together(team, folder, facts, step)
         how = team, log, clock, keep, sample
         run = _Run(folder, data, config, facts, model, optimizer, *how)
         T = model_config.context

@@ -628,11 +628,11 @@ def gpt1_train(
         return
     folder = Path(out or f"runs/{preset}")
     changes = dict(steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
-    recipe(preset, **{name: value for name, value in changes.items() if value is not None})
-    wants_compiling(compile, choose_device(device))
     source = dict(tokenizer=tokenizer, column=column, streaming=streaming)
     how = dict(device=device, micro_batch=micro_batch, compile=compile)
     with join_team() as team:
+        recipe(preset, **{name: value for name, value in changes.items() if value is not None})
+        wants_compiling(compile, choose_device(device))
         _check_arguments(folder, steps, minutes, micro_batch, resume, fresh)
         made = _set_up(team, folder, changes, preset, data, minutes, fresh, source, how)
         _train_and_report(team, folder, preset, *made, how | dict(tensorboard=tensorboard))

@@ -364,10 +364,13 @@ def _for_this_start(store, rank, ranks):
 def join_device(
     name: str,  # auto, cpu, cuda or mps
 ) -> torch.device:
-    "The device of this process: of several GPUs, the one with its number on this machine"
+    "The device of this process: of several GPUs, the one with its number; `UserError` if none has"
     device = choose_device(name)
     if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if number >= count:
+            raise UserError(f"this machine has {count} GPUs; start no more than {count} processes")
+        device = torch.device("cuda", number)
         torch.cuda.set_device(device)
     return device
 

@@ -529,6 +529,8 @@ def only_one(
         raise UserError(f"cannot write to {folder}: {error.strerror}; {advice}") from None
     with file:
         _lock(file, folder, doing)
+        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise UserError(f"another process has just left {folder}; give the command again")
         try:
             yield
         finally:

@@ -16,6 +16,7 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from tqdm import tqdm
 
 from .bpe import BPETokenizer, GPT2Tokenizer
 from .corpus import UserError, cost_of, documents, one_line_errors, write_text
-from .data import Batches, Prepared, TokenStream, open_prepared, prepare_source, texts_of
+from .data import Batches, Prepared, TokenStream, only_one, open_prepared, prepare_source
+from .data import texts_of
 from .generation import write
 from .model import GPT, PRESETS, GPTConfig, count_parameters, preset
 from .training import Stopped, TrainingConfig, check_trained_here, checkpoint_folders
@@ -534,8 +536,8 @@ def _check_arguments(folder, steps, minutes, micro_batch, resume, fresh):
     if resume and fresh or steps is not None and minutes is not None:
         pair = "--resume and --fresh" if resume and fresh else "--steps and --minutes"
         raise UserError(f"{pair} exclude each other; give one of them")
-    if minutes is not None and not minutes > 0:
-        raise UserError(f"minutes is {minutes}; it must be greater than zero")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise UserError(f"minutes is {minutes}; it must be greater than zero, and finite")
     if minutes is not None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise UserError("--minutes is for one process; give --steps to several")
     if micro_batch is not None and micro_batch < 1:
@@ -551,7 +553,8 @@ def _set_up(team, folder, changes, preset, data, minutes, fresh, source, how):
     source = dict(data=data, preset_name=preset, **source)
     with team.leader_first("set up"):
         if fresh and team.leads:
-            _start_afresh(folder, **source)
+            with only_one(folder, "training") if folder.exists() else nullcontext():
+                _start_afresh(folder, **source)
         is_prepared = (Path(data).expanduser() / "manifest.json").exists()
         data = str(Path(data).expanduser().resolve() if is_prepared else data)
         asked = {"preset": preset, "data": data, "minutes": minutes, **changes}

@@ -10,7 +10,7 @@ __all__ = ['RECIPES', 'learning_rate', 'Adam', 'parameter_groups', 'gradient_len
            'check_trained_here', 'start_or_resume', 'Stopped', 'signals_as_flag', 'rows_at_a_time', 'train', 'status',
            'load_model']
 
-# %% ../nbs/06_training.ipynb #ea4d42a0
+# %% ../nbs/06_training.ipynb #a9af1149
 import dataclasses
 import functools
 import hashlib
@@ -22,7 +22,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +52,7 @@ def learning_rate(
     progress = (step - warmup) / max(1, steps - warmup)
     return peak * 0.5 * (1 + math.cos(math.pi * progress))
 
-# %% ../nbs/06_training.ipynb #0f19aee7
+# %% ../nbs/06_training.ipynb #eda2257b
 class Adam(torch.optim.AdamW):
     "Adam with decoupled decay, as in the released `opt.py`, in PyTorch's fused kernel"
 
@@ -76,17 +76,21 @@ class Adam(torch.optim.AdamW):
         clip: float = 1.0,  # the longest that is let through
     ) -> None:
         "One update; none at all from the first on whose length is not finite"
+        self.grad_scale = None if length is None else (length / clip).clamp(min=1).float()
         if length is not None:
-            self.grad_scale = (length / clip).clamp(min=1).float()
             self.found_inf = torch.maximum(self.found_inf, (~length.isfinite()).float())
         kept = [(group["eps"], group["weight_decay"]) for group in self.param_groups]
         for group in self.param_groups:
             c1, c2 = (1 - beta ** (group["t"] + 1) for beta in group["betas"])
             group["eps"] /= math.sqrt(c2)
             group["weight_decay"] *= math.sqrt(c2) / c1
-        super().step()
-        for group, (eps, decay) in zip(self.param_groups, kept):
-            group.update(eps=eps, weight_decay=decay, t=group["t"] + 1)
+        try:
+            super().step()
+        finally:  # also where memory runs out
+            for group, (eps, decay) in zip(self.param_groups, kept):
+                group.update(eps=eps, weight_decay=decay)
+        for group in self.param_groups:
+            group["t"] += 1
 
 # %% ../nbs/06_training.ipynb #f778b44e
 def parameter_groups(
@@ -101,12 +105,12 @@ def parameter_groups(
     ]
     return [group for group in groups if group["params"]]
 
-# %% ../nbs/06_training.ipynb #264a55e5
+# %% ../nbs/06_training.ipynb #401685c7
 def gradient_length(
-    parameters: list[torch.Tensor],  # with gradients
+    parameters: list[torch.Tensor],  # those without a gradient do not count
 ) -> torch.Tensor:  # a number on the device, before any clipping
     "The length of all gradients as one vector"
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters])
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 # %% ../nbs/06_training.ipynb #12bd2a9a
 def choose_device(
@@ -204,15 +208,15 @@ def seed_step(
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     torch.manual_seed(int.from_bytes(digest, "big") >> 1)
 
-# %% ../nbs/06_training.ipynb #50f147be
+# %% ../nbs/06_training.ipynb #f85d4380
 def _check_settings(settings):
     "Raises `UserError` for values that can't be"
     for name, value in dataclasses.asdict(settings).items():
         if name in ("warmup", "weight_decay", "seed"):
             if not value >= 0:
                 raise UserError(f"{name} is {value}; it must not be negative")
-        elif name != "bfloat16" and not value > 0:
-            raise UserError(f"{name} is {value}; it must be greater than zero")
+        elif name != "bfloat16" and not 0 < value < math.inf:
+            raise UserError(f"{name} is {value}; it must be greater than zero, and finite")
     if settings.seed >= 2**63:
         raise UserError(f"seed is {settings.seed}; it must be smaller than 2**63")
     betas = settings.beta1, settings.beta2
@@ -489,7 +493,7 @@ def _compiler_in_one_line():
         reason = str(error).strip().split("\n")[0]
         raise UserError(f"PyTorch cannot compile here ({reason}); use --compile no") from None
 
-# %% ../nbs/06_training.ipynb #55bffefd
+# %% ../nbs/06_training.ipynb #8a3e6d67
 def _digest(path):
     "SHA-256 of a file, in hexadecimal, read piece by piece"
     digest = hashlib.sha256()
@@ -503,7 +507,7 @@ def checkpoint_folders(
     folder: str | Path,  # the folder of a run
 ) -> list[Path]:  # its finished checkpoints, oldest first
     "The checkpoints of a run"
-    return sorted((Path(folder) / "checkpoints").glob("step-*/"))
+    return sorted((Path(folder) / "checkpoints").glob("step-[0-9]*/"))
 
 # %% ../nbs/06_training.ipynb #52e70360
 def _state(model, optimizer):
@@ -516,7 +520,7 @@ def _state(model, optimizer):
     }
     return {"model.safetensors": model.state_dict(), "optimizer.safetensors": means}
 
-# %% ../nbs/06_training.ipynb #35af911a
+# %% ../nbs/06_training.ipynb #f3897aa6
 def save_checkpoint(
     folder: str | Path,  # the folder of the run
     step: int,  # updates done
@@ -538,7 +542,10 @@ def save_checkpoint(
         checks = {path.name: _digest(path) for path in temporary.iterdir()}
         record = json.dumps({"step": step, **facts, "sha256": checks}, indent=1)
         write_text(temporary / "checkpoint.json", record)
-        shutil.rmtree(target, ignore_errors=True)
+        for name in checks:  # readable for those who may read the other files
+            (temporary / name).chmod((temporary / "checkpoint.json").stat().st_mode)
+        if target.exists():
+            os.replace(target, target.with_name(f".{target.name}.old"))
         os.replace(temporary, target)
     except (OSError, SafetensorError, UserError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -549,14 +556,15 @@ def save_checkpoint(
     _remove_old(folder, keep)
     return target
 
-# %% ../nbs/06_training.ipynb #b9687231
+# %% ../nbs/06_training.ipynb #605234ee
 def _remove_old(folder, keep):
     "Removes all checkpoints but the last ones and the best"
     found = checkpoint_folders(folder)
     losses = {path: _facts_in(path).get("valid_loss") for path in found}
     measured = [path for path in found if losses[path] is not None]
     best = [min(measured, key=losses.get)] if measured else []
-    for path in set(found[:-keep]).difference(best):
+    halves = (Path(folder) / "checkpoints").glob(".step-*")
+    for path in [*halves, *set(found[:-keep]).difference(best)]:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -568,7 +576,10 @@ def _facts_in(path):
     except (OSError, ValueError):
         return {}
 
-# %% ../nbs/06_training.ipynb #bdf98619
+# %% ../nbs/06_training.ipynb #7109ba28
+_MEANS = "optimizer.safetensors"
+
+
 def read_checkpoint(
     path: str | Path,  # the folder of one checkpoint
 ) -> dict:  # what `checkpoint.json` says
@@ -577,8 +588,12 @@ def read_checkpoint(
     advice = f"delete {path} to go on from the checkpoint before it, or start again with --fresh"
     try:
         facts = json.loads((path / "checkpoint.json").read_text(encoding="utf8"))
-        sums = facts["sha256"].items()
-        damaged = [name for name, digest in sums if _digest(path / name) != digest]
+        sums = {name: facts["sha256"][name] for name in ("model.safetensors", _MEANS)}
+        damaged = [name for name, digest in sums.items() if _digest(path / name) != digest]
+        named = path.resolve().name.removeprefix("step-")
+        if named.isdigit() and facts["step"] != int(named):
+            damaged.append("checkpoint.json")
+        GPTConfig.from_dict(facts["model"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         kind = type(error).__name__
         raise UserError(f"the checkpoint {path} is damaged ({kind}); {advice}") from None
@@ -589,7 +604,7 @@ def read_checkpoint(
         )
     return facts
 
-# %% ../nbs/06_training.ipynb #818f6ecb
+# %% ../nbs/06_training.ipynb #c77720ad
 def newest_checkpoint(
     folder: str | Path,  # the folder of a run
     quiet: bool = False,  # whether to pass over damaged ones in silence
@@ -600,10 +615,11 @@ def newest_checkpoint(
         try:
             return path, read_checkpoint(path)
         except UserError as error:
+            what = str(error).split(";")[0]
             if path == found[0]:
-                raise
+                raise UserError(f"{what}; no other is whole: start again with --fresh") from None
             if not quiet:
-                tqdm.write(f"{str(error).split(';')[0]}; taking the one before", file=sys.stderr)
+                tqdm.write(f"{what}; taking the one before", file=sys.stderr)
     return None, {}
 
 # %% ../nbs/06_training.ipynb #1518248d
@@ -627,20 +643,21 @@ def load_weights(
     for group in optimizer.param_groups:
         group["t"] = step
 
-# %% ../nbs/06_training.ipynb #95144624
+# %% ../nbs/06_training.ipynb #335e252a
 def read_log(
     folder: str | Path,  # the folder of a run
     until: int | None = None,  # leave out what comes after so many updates
 ) -> list[dict]:  # one record a line of `log.jsonl`
-    "The log of a run; a last line cut short by a crash is left out"
+    "The log of a run; what is no record, such as a line cut short by a crash, is left out"
     path, records = Path(folder) / "log.jsonl", []
-    for line in path.read_text(encoding="utf8").splitlines() if path.exists() else []:
+    text = path.read_text(encoding="utf8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
-            break
-        if until is None or record["step"] <= until:
-            records.append(record)
+            if until is None or record["step"] <= until:
+                records.append(record | {"step": int(record["step"])})
+        except (ValueError, TypeError, KeyError):  # half a line, or not one of ours
+            continue
     return records
 
 # %% ../nbs/06_training.ipynb #12dfe870
@@ -679,6 +696,9 @@ def memory_used(
         return torch.cuda.max_memory_allocated(device)
     if device.type == "mps":
         return torch.mps.driver_allocated_memory()
+    status = Path("/proc/self/status")  # `getrusage` would count what the parent process had, too
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
     try:
         import resource
     except ImportError:  # Windows
@@ -719,7 +739,7 @@ class Log:
         for file in filter(None, (self.file, self.events)):
             file.close()
 
-# %% ../nbs/06_training.ipynb #ed151307
+# %% ../nbs/06_training.ipynb #35fbf7b0
 @patch
 def write(
     self: Log,
@@ -733,12 +753,15 @@ def write(
         self.file.write(json.dumps(record) + "\n")
         self.file.flush()
     except OSError as error:
-        raise UserError(f"cannot write {self.file.name}: {error.strerror}; make room") from None
+        file, self.file = self.file, None
+        with suppress(OSError):  # it would try to write the rest once more
+            file.close()
+        raise UserError(f"cannot write {file.name}: {error.strerror}; make room") from None
     for name, value in record.items() if self.events else ():
         add = self.events.add_text if isinstance(value, str) else self.events.add_scalar
         add(name, value, record["step"])
 
-# %% ../nbs/06_training.ipynb #b1190754
+# %% ../nbs/06_training.ipynb #0d53cd8b
 def _facts(data, model_config, config):
     "What a checkpoint must agree on with the run that goes on from it"
     return {
@@ -754,9 +777,9 @@ def _check_same(folder, old, new):
     advice = "to go on, another folder with --out, or start again with --fresh"
     for part in ("model", "training"):
         changed = [
-            f"{name}={old[part].get(name)!r} (now {value!r})"
+            f"{name}={old.get(part, {}).get(name)!r} (now {value!r})"
             for name, value in new[part].items()
-            if old[part].get(name) != value
+            if old.get(part, {}).get(name) != value
         ]
         if changed:
             changes = ", ".join(changed)
@@ -764,7 +787,7 @@ def _check_same(folder, old, new):
                 f"the run in {folder} was begun with {changes}; give the same settings {advice}"
             )
     for part in ("vocabulary", "data"):
-        if old[part] != new[part]:
+        if old.get(part) != new[part]:
             raise UserError(
                 f"the run in {folder} was begun with other {part}; give the same {advice}"
             )
@@ -781,7 +804,7 @@ def check_trained_here(
             "trained here, so there is nothing to go on from: choose another folder"
         )
 
-# %% ../nbs/06_training.ipynb #7d35b439
+# %% ../nbs/06_training.ipynb #5469ccce
 def start_or_resume(
     folder: str | Path,  # the folder of the run
     data: Prepared,  # the data
@@ -800,16 +823,16 @@ def start_or_resume(
     model = GPT(model_config).to(device).train()
     optimizer = make_optimizer(model, config)
     path, facts = newest_checkpoint(folder, quiet=not team.leads)
+    if team.leads and not (Path(folder) / "tokenizer").exists():
+        data.tokenizer().save(Path(folder) / "tokenizer")
     if path is None:
-        if team.leads:
-            data.tokenizer().save(Path(folder) / "tokenizer")
         return model, optimizer, 0
     check_trained_here(folder, facts)
     _check_same(folder, facts, _facts(data, model_config, config))
     load_weights(path, model, optimizer, facts["step"])
     return model, optimizer, facts["step"]
 
-# %% ../nbs/06_training.ipynb #2a960646
+# %% ../nbs/06_training.ipynb #84f4b406
 class Stopped(KeyboardInterrupt):
     "Training was stopped by a signal and is saved; `status` is what to exit with"
 
@@ -823,11 +846,17 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def signals_as_flag() -> Iterator[list[int]]:
-    "A list of the signals that came, instead of an end; outside the main thread it stays empty"
+    "A list of the signals that came; the same one twice raises `Stopped`; empty in other threads"
     came, before = [], {}
+
+    def note(number, _):
+        came.append(number)
+        if came.count(number) > 1:
+            raise Stopped(number)
+
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda number, _: came.append(number))
+            before[number] = signal.signal(number, note)
     except ValueError:  # not in the main thread
         pass
     try:
@@ -836,16 +865,18 @@ def signals_as_flag() -> Iterator[list[int]]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-# %% ../nbs/06_training.ipynb #a6871cfa
+# %% ../nbs/06_training.ipynb #f2cb4b2f
 def _check_finite(recent, step):
-    "Raises `UserError` if a loss or a length since the last look was not finite"
-    for at, (loss, length) in enumerate(recent, step - len(recent) + 1):
+    "Raises `UserError` if a loss or a length since the last look is not finite"
+    for number, (loss, length) in enumerate(recent):
         if not (math.isfinite(loss) and math.isfinite(length)):
             what = "loss" if not math.isfinite(loss) else "gradient"
+            before = ", ".join(f"{length:.2g}" for _, length in recent[max(0, number - 3) : number])
             raise UserError(
-                f"the {what} of update {at} is not finite: training has gone astray. No weight was "
-                "changed by it, and the last checkpoint is from before; look at the length of the "
-                "gradient in log.jsonl, and start again with a lower rate (--learning_rate)"
+                f"the {what} of update {step - len(recent) + number + 1} is not finite: training "
+                "has gone astray. No weight was changed by it, and the last checkpoint is from "
+                f"before; the gradient's last lengths were {before or 'those in log.jsonl'}. Start "
+                "again with a lower rate (--learning_rate)"
             )
 
 
@@ -923,21 +954,27 @@ class _Run:
     keep: int
     sample: Callable | None
 
-# %% ../nbs/06_training.ipynb #e9872c21
+# %% ../nbs/06_training.ipynb #d5473e95
 @patch
 def look(self: _Run, recent, step):
     "What the log says after this update; raises `UserError` if a number is not finite"
-    losses, lengths = (torch.stack(values) for values in zip(*recent))
-    pairs = list(zip(self.team.total(losses).tolist(), lengths.tolist()))
-    _check_finite(pairs, step)
-    (loss, length), rate = pairs[-1], self.optimizer.param_groups[0]["lr"]
+    (loss, length), rate = self.check(recent, step)[-1], self.optimizer.param_groups[0]["lr"]
     record = {"step": step, "tokens": step * self.clock.tokens, "loss": loss}
     record |= {"gradient": length, "learning_rate": rate, **self.clock.speed(step)}
-    record |= {"memory": memory_used(losses.device)}
+    record |= {"memory": memory_used(recent[0][0].device)}
     if step % self.config.evaluate_every == 0 or step == self.config.steps:
         record |= self.measure(step)
     self.log.write(record)
     return record
+
+
+@patch
+def check(self: _Run, recent, step):
+    "Losses and lengths since the last look, as numbers; `UserError` if one is not finite"
+    losses, lengths = (torch.stack(values) for values in zip(*recent))
+    pairs = list(zip(self.team.total(losses).tolist(), lengths.tolist()))
+    _check_finite(pairs, step)
+    return pairs
 
 
 @patch
@@ -951,7 +988,7 @@ def measure(self: _Run, step):
         self.model.train()
     return measured
 
-# %% ../nbs/06_training.ipynb #a0434831
+# %% ../nbs/06_training.ipynb #d56225d4
 @patch
 def save(self: _Run, step, valid_loss=None):
     "Writes a checkpoint, if this process is the one to do it"
@@ -961,29 +998,52 @@ def save(self: _Run, step, valid_loss=None):
 
 
 @patch
-def tell(self: _Run, record, left):
-    "Says how it goes, and draws it"
-    if self.team.leads:
-        tqdm.write(
-            f"update {record['step']:,} of {self.config.steps:,}: loss {record['loss']:.3f}, "
-            f"validation {record['valid_loss']:.3f}, {record['tokens_per_second']:,} tokens/s, "
-            f"{left / 60:.1f} minutes left"
-        )
-        if "sample" in record:
-            tqdm.write(f"    {' '.join(record['sample'].split())}")
-        draw_loss(self.folder)
+def stop(self: _Run, number, recent, step, saved, record):
+    "Ends a run after a signal, saved and looked at"
+    if recent:
+        self.check(recent, step)
+    if step != saved:
+        self.save(step, record.get("valid_loss") if record.get("step") == step else None)
+    raise Stopped(number)
 
-# %% ../nbs/06_training.ipynb #5c94ffc5
+# %% ../nbs/06_training.ipynb #2b6d78d6
+@patch
+def tell(self: _Run, record, bar):
+    "Says how it goes, and draws it"
+    speed = record["tokens_per_second"]
+    bar.set_postfix_str(f"loss {record['loss']:.3f}, {speed:,} tokens/s, MFU {record['mfu']:.0%}")
+    if not self.team.leads or "valid_loss" not in record:
+        return
+    left = (self.config.steps - record["step"]) * self.clock.tokens / max(1, speed)
+    tqdm.write(
+        f"update {record['step']:,} of {self.config.steps:,}: loss {record['loss']:.3f}, "
+        f"validation {record['valid_loss']:.3f}, {speed:,} tokens/s, {left / 60:.1f} minutes left"
+    )
+    if "sample" in record:
+        tqdm.write(f"    {' '.join(record['sample'].split())}")
+    self.draw()
+
+
+@patch
+def draw(self: _Run):
+    "Draws the loss; a picture that can't be written is no reason to stop"
+    try:
+        draw_loss(self.folder)
+    except UserError as error:
+        tqdm.write(f"warning: {error}", file=sys.stderr)
+
+# %% ../nbs/06_training.ipynb #dea2424d
 def _loop(run, network, batches, step, log_every, rows):
     "Updates until the end, or until a signal comes"
-    config, team, first, recent, began = run.config, run.team, step, [], time.perf_counter()
-    due = log_every, config.evaluate_every, config.checkpoint_every
+    config, team, first, saved = run.config, run.team, step, step
+    due, recent, record = (log_every, config.evaluate_every, config.checkpoint_every), [], {}
     with signals_as_flag() as came, _bar(run, step) as bar, _compiler_in_one_line():
         run.clock.start(step)
-        while step < config.steps:
+        while True:
             if number := team.any(came[0] if came else 0):
-                run.save(step)
-                raise Stopped(number)
+                run.stop(number, recent, step, saved, record)
+            if step == config.steps:
+                return
             try:
                 recent.append(update(network, run.optimizer, batches, step, config, rows, team))
             except torch.OutOfMemoryError:
@@ -991,18 +1051,15 @@ def _loop(run, network, batches, step, log_every, rows):
                 continue
             step += 1
             bar.update()
-            end = step == config.steps
-            if not end and all(step % every for every in due):
-                continue
-            record, recent = run.look(recent, step), []
-            if "valid_loss" in record:
-                left = (time.perf_counter() - began) / (step - first) * (config.steps - step)
-                run.tell(record, left)
-            if end or step % config.checkpoint_every == 0:
-                run.save(step, record.get("valid_loss"))
-            speed = f"{record['tokens_per_second']:,} tokens/s, MFU {record['mfu']:.0%}"
-            bar.set_postfix_str(f"loss {record['loss']:.3f}, {speed}")
-            run.clock.start(step)
+            if step == config.steps or any(step % every == 0 for every in due):
+                record, recent = run.look(recent, step), []
+                if step == config.steps or step % config.checkpoint_every == 0:
+                    run.save(step, record.get("valid_loss"))
+                    saved = step
+                run.tell(record, bar)
+                run.clock.start(step)
+            elif step == first + 1:  # compiling is no training
+                run.clock.start(step)
 
 
 def _bar(run, step):
@@ -1011,7 +1068,7 @@ def _bar(run, step):
     words = dict(desc="training", unit=" updates", disable=quiet)
     return tqdm(total=run.config.steps, initial=step, **words)
 
-# %% ../nbs/06_training.ipynb #7bbdfba3
+# %% ../nbs/06_training.ipynb #3e162305
 def train(
     folder: str | Path,  # the folder of the run
     data: Prepared,  # ids to learn from and to measure on
@@ -1027,8 +1084,9 @@ def train(
     team: Team = Team(),  # processes that train together, from `join_team`
 ) -> dict:  # step, validation loss in nats a token, seconds of this call
     "Trains to the end, from the newest checkpoint if there is one; `UserError`, or `Stopped`"
-    if micro_batch is not None and micro_batch < 1:
-        raise UserError(f"micro_batch is {micro_batch}; it must be at least 1")
+    for name, value in (("micro_batch", micro_batch), ("log_every", log_every), ("keep", keep)):
+        if value is not None and value < 1:
+            raise UserError(f"{name} is {value}; it must be at least 1")
     folder, device, began = Path(folder), join_device(device), time.perf_counter()
     with ExitStack() as stack:
         if team.leads:
@@ -1046,12 +1104,14 @@ def train(
         network = share_and_compile(model, wants_compiling(compile, device), team)
         _loop(run, network, batches, step, log_every, micro_batch or rows_at_a_time(device, T))
         if team.leads:
-            draw_loss(folder)
-    valid = [record["valid_loss"] for record in log.records if "valid_loss" in record]
+            run.draw()
+    last = log.records[-1].get("valid_loss") if log.records else None
+    if last is None:  # somebody has removed the log
+        last = evaluate_loss(model, data.valid, team=team)
     seconds = time.perf_counter() - began
-    return {"step": config.steps, "valid_loss": valid[-1], "seconds": seconds}
+    return {"step": config.steps, "valid_loss": last, "seconds": seconds}
 
-# %% ../nbs/06_training.ipynb #7aac8521
+# %% ../nbs/06_training.ipynb #05ef2d4d
 def status(
     folder: str | Path,  # the folder of a run
 ) -> str:  # a few lines to print
@@ -1064,8 +1124,9 @@ def status(
     last = records[-1] if records else {"step": 0}
     steps = next((f["training"]["steps"] for f in facts.values() if "training" in f), None)
     lines = [f"{folder}: update {last['step']:,}" + (f" of {steps:,}" if steps else "")]
+    speed = last.get("tokens_per_second", 0)
     if "loss" in last:
-        lines.append(f"loss {last['loss']:.3f}, {last['tokens_per_second']:,} tokens/s")
+        lines.append(f"loss {last['loss']:.3f}, {speed:,} tokens/s")
     measured = {r["step"]: r["valid_loss"] for r in records if "valid_loss" in r}
     if measured:
         newest, best = max(measured), min(measured, key=measured.get)
@@ -1073,9 +1134,10 @@ def status(
             f"validation loss {measured[newest]:.3f} at {newest:,}, "
             f"lowest {measured[best]:.3f} at {best:,}"
         )
-    if steps and "tokens_per_second" in last and last["step"] < steps:
-        tokens = last["tokens"] / last["step"] * (steps - last["step"])
-        lines.append(f"{tokens / last['tokens_per_second'] / 3600:.1f} hours of training left")
+    if steps and speed and "tokens" in last and last["step"] < steps:
+        minutes = last["tokens"] / last["step"] * (steps - last["step"]) / speed / 60
+        hours = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
+        lines.append(f"{hours} of training left")
     names = ", ".join(str(f.get("step", f"{path.name} damaged")) for path, f in facts.items())
     lines.append(f"checkpoints after updates {names}" if names else "no checkpoint yet")
     lines.append("it is running" if _is_running(folder) else "it is not running")
@@ -1083,14 +1145,17 @@ def status(
 
 
 def _is_running(folder):
-    "Whether a process holds the lock of a run"
-    if not (folder / ".lock").exists():
-        return False
+    "Whether a process holds the lock of a run; only looks, and changes nothing"
     try:
-        with only_one(folder, "training"):
-            return False
-    except UserError:
+        import fcntl
+
+        with open(folder / ".lock") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
         return True
+    except (ImportError, OSError):  # Windows; no such file
+        return False
 
 # %% ../nbs/06_training.ipynb #7b599722
 def load_model(

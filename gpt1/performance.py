@@ -288,7 +288,7 @@ def write_pages(
     from pyarrow import parquet
 
     pages, page = [], []
-    for line in Path(text_file).read_text(encoding="utf8").split("\n"):
+    for line in (Path(text_file).read_text(encoding="utf8") + "\n").split("\n"):
         if line:
             page.append(line)
         if page and (not line or sum(map(len, page)) > characters):

@@ -1094,9 +1094,8 @@ def train(
         model, optimizer, step = start_or_resume(folder, data, model_config, config, device, team)
         log = stack.enter_context(closing(Log(folder, step, team.leads, tensorboard)))
         facts = _facts(data, model_config, config)
-        clock = _clock(model_config, config, device, team)
         _check_together(team, folder, facts, step)
-        how = team, log, clock, keep, sample
+        how = team, log, _clock(model_config, config, device, team), keep, sample
         run = _Run(folder, data, config, facts, model, optimizer, *how)
         T = model_config.context
         batches = Batches(data.train, config.batch_size, T, config.seed, team.rank, team.ranks)
@@ -1108,8 +1107,21 @@ def train(
     last = log.records[-1].get("valid_loss") if log.records else None
     if last is None:  # somebody has removed the log
         last = evaluate_loss(model, data.valid, team=team)
-    seconds = time.perf_counter() - began
-    return {"step": config.steps, "valid_loss": last, "seconds": seconds}
+    return {"step": config.steps, "valid_loss": last, "seconds": time.perf_counter() - began}
+
+# %% ../nbs/06_training.ipynb #d870af7e
+def _is_running(folder):
+    "Whether a process holds the lock of a run; only looks, and changes nothing"
+    try:
+        import fcntl
+
+        with open(folder / ".lock") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):  # Windows; no such file
+        return False
 
 # %% ../nbs/06_training.ipynb #05ef2d4d
 def status(
@@ -1142,20 +1154,6 @@ def status(
     lines.append(f"checkpoints after updates {names}" if names else "no checkpoint yet")
     lines.append("it is running" if _is_running(folder) else "it is not running")
     return "\n".join(lines)
-
-
-def _is_running(folder):
-    "Whether a process holds the lock of a run; only looks, and changes nothing"
-    try:
-        import fcntl
-
-        with open(folder / ".lock") as file:
-            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    except (ImportError, OSError):  # Windows; no such file
-        return False
 
 # %% ../nbs/06_training.ipynb #7b599722
 def load_model(

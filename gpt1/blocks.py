@@ -25,8 +25,8 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        width: int,  # numbers per token, $C$
-        inner: int,  # numbers between the two layers, $4C$ in the paper
+        width: int,  # numbers per token, C
+        inner: int,  # numbers between the two layers, 4 C in the paper
         dropout: float = 0.1,  # share of output entries dropped in training
     ):
         super().__init__()
@@ -47,8 +47,8 @@ class Block(nn.Module):
 
     def __init__(
         self,
-        width: int,  # numbers per token, $C$
-        heads: int,  # attention heads; must divide `width`, else `UserError`
+        width: int,  # numbers per token, C
+        heads: int,  # attention heads; must divide width, else UserError
         inner: int,  # inner width of the MLP
         dropout: float = 0.1,  # dropout rate of the attention and of the MLP
     ):

@@ -59,7 +59,7 @@ def merge(
     return tuple(joined)
 
 # %% ../nbs/01_bpe.ipynb #7bde6702
-_MARKS = '-~!";?+,)(\\/*[]}{|_'  # what standardising sets apart
+_MARKS = '-~!";?+,)(/*[]}{|_'  # what standardising sets apart
 _RUNS = "|".join(f"{mark}{mark}*" for mark in map(re.escape, _MARKS))  # of one same character
 _PUNCTUATION = re.compile(f"({_RUNS})")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
@@ -91,7 +91,7 @@ def english_splitter():  # spaCy's `Tokenizer`: text -> document of tokens
 UNKNOWN, LINE_BREAK = "<unk>", "\n" + END
 
 
-_EACH_RUN = re.compile("|".join(f"{re.escape(mark)}+" for mark in _MARKS))
+_EACH_RUN = re.compile(r'([-~!";?+,)(/*\[\]}{|_])\1*')
 
 
 def _standardise_by_the_book(text):

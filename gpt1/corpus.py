@@ -283,7 +283,7 @@ def python_files() -> list[
         for file in distribution.files or []:
             if file.suffix == ".py" and ".." not in file.parts:
                 files.append((file.as_posix(), Path(distribution.locate_file(file))))
-    return sorted((name, path) for name, path in files if _SKIPPED.isdisjoint(name.split("/")))
+    return sorted({pair for pair in files if _SKIPPED.isdisjoint(pair[0].split("/"))})
 
 # %% ../nbs/00_corpus.ipynb #9f2f6320
 def _prose_of_file(path):

@@ -27,9 +27,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import islice, tee
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
@@ -45,14 +45,18 @@ from .corpus import exists, looking_at, one_line_errors, open_source, share_of
 from .corpus import source_of_list, text_of, write_atomically, write_text
 
 # %% ../nbs/05_data.ipynb #570b23b8
+def _hash(encoded):
+    "A number from 0 to 2**64 - 1 that depends on the bytes of a document alone"
+    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "big")
+
+
 def is_validation(
     text: str | bytes,  # a document, or its UTF-8
     fraction: float,  # the share of documents to keep from training, 0 to 1
 ) -> bool:  # whether this one is kept
     "Decides by a hash of the text, so that a document's side depends on nothing but the document"
     encoded = text if isinstance(text, bytes) else text.encode("utf8", "surrogatepass")
-    digest = hashlib.blake2b(encoded, digest_size=8).digest()
-    return int.from_bytes(digest, "big") < fraction * 2**64
+    return _hash(encoded) < fraction * 2**64
 
 # %% ../nbs/05_data.ipynb #1d7e4377
 _MAGIC, _VERSION, _HEADER_SIZE = b"GPT1IDS\0", 1, 128
@@ -606,21 +610,98 @@ def _no_use(manifest, split):
     for kind, entry in manifest["skipped"].items() if not total else ():
         return complaint(Fault(kind), *entry["first"][0])
     share = f"{total} in all, {100 * manifest['valid_fraction']:g}% for validation"
-    return UserError(
-        f"no document fell to the {split} split ({share}); give more documents or, with "
-        "gpt1_prepare, another --valid_fraction"
-    )
+    advice = "give more documents"
+    if _part_of(manifest["settings"]).startswith("all "):
+        advice = "prepare them again without --part, or with another --valid_fraction"
+    return UserError(f"no document fell to the {split} split ({share}); {advice}")
 
 
-def _finish(folder, manifest):
+def _part_of(settings):
+    "Which part of a corpus was prepared, such as 2/4, or all 4 once they are joined"
+    return str(settings.get("part", "1/1"))
+
+
+def _finish(folder, manifest, move=None):
     "Writes the manifest, which makes the folder a prepared corpus"
-    is_part = manifest["settings"].get("part", "1/1") != "1/1"
     for split in SPLITS:
-        if not manifest[split]["documents"] and not is_part:
+        if not manifest[split]["documents"] and _part_of(manifest["settings"]) == "1/1":
             _discard(folder)
             raise _no_use(manifest, split)
+    if move:
+        manifest["exception"] = move.reason
     write_text(folder / "manifest.json", json.dumps(manifest, indent=1))
     (folder / "progress.json").unlink(missing_ok=True)
+
+# %% ../nbs/05_data.ipynb #59742000
+class _Move(NamedTuple):
+    "A document that must change sides, so that no split stays empty"
+
+    place: tuple  # where it is in the source
+    alone: bool  # whether it is the only one, of which just the end is moved
+    reason: str  # what the manifest says of it
+
+
+def _move_needed(source, tokenizer, valid_fraction, longest):
+    "The document to move so that no split stays empty; None if the hashes fill both"
+    limit, lowest, highest = valid_fraction * 2**64, None, None
+    for place, document in source.walk():
+        judged = text_of(document, longest)
+        if isinstance(judged, Fault):
+            continue
+        hashed = _hash(judged[1]), place
+        if lowest and lowest <= hashed <= highest:
+            continue
+        if _ids_of(tokenizer, [judged[0]])[0] is None:
+            continue
+        lowest, highest = min(lowest or hashed, hashed), max(highest or hashed, hashed)
+        if lowest[0] < limit <= highest[0]:
+            return None
+    if lowest is None:
+        return None
+    if lowest == highest:
+        share = f"the last {100 * valid_fraction:g}% of its ids are for validation"
+        return _Move(lowest[1], True, f"there is only one document; {share}")
+    if limit <= lowest[0]:
+        reason = "no hash sent a document to validation, so the one with the lowest hash went there"
+        return _Move(lowest[1], False, reason)
+    reason = "the hashes sent all documents to validation, so the one with the highest went to training"
+    return _Move(highest[1], False, reason)
+
+# %% ../nbs/05_data.ipynb #a31b7737
+def _take_out(side, index, size):
+    "A side without one of its documents, which has so many bytes, and a side of that document"
+    end = int(side.lengths[: index + 1].sum())
+    its = slice(end - int(side.lengths[index]), end)
+    rest = Side(np.delete(side.ids, its), np.delete(side.lengths, index), side.bytes - size)
+    return rest, Side(side.ids[its], side.lengths[index : index + 1], size)
+
+
+def _cut_in_two(side, fraction):
+    "A side of one document as two, of which the second has that share of the ids, at least one"
+    count = len(side.ids) - 1  # the last one ends the document
+    if count < 2:
+        return side, Side(side.ids[:0], side.lengths[:0], 0)
+    cut = count - min(count - 1, max(1, round(fraction * count)))
+    pieces = np.append(side.ids[:cut], side.ids[-1]), side.ids[cut:]
+    head, tail = (np.array([len(piece)]) for piece in pieces)
+    size = round(side.bytes * (count - cut) / count)
+    return Side(pieces[0], head, side.bytes - size), Side(pieces[1], tail, size)
+
+
+def _with_move(encoded, move, valid_fraction):
+    "Encoded units, with a document moved if one must be"
+    for unit, (sides, faults) in encoded:
+        if move and move.place in unit.places:
+            number = unit.places.index(move.place)
+            full = 0 if len(sides[0].lengths) else 1
+            if move.alone:
+                sides = _cut_in_two(sides[full], valid_fraction)
+            else:
+                size = len(text_of(unit.found[number], None)[1])
+                index = number - sum(faulty < number for faulty, _ in faults)
+                rest, moved = _take_out(sides[full], index, size)
+                sides = (rest, moved) if full == 0 else (moved, rest)
+        yield unit, Encoded(sides, faults)
 
 # %% ../nbs/05_data.ipynb #a1d26b70
 def _duration(seconds):
@@ -706,16 +787,32 @@ def _check_unused(folder):
         )
 
 # %% ../nbs/05_data.ipynb #19cd6894
+def _twice(source):
+    "Two sources for one, also if it can be gone through only once"
+    pairs = {
+        name: tee(part) if isinstance(part, Iterator) else (part, part)
+        for name, part in source.parts.items()
+    }
+    return [
+        replace(source, parts={name: pair[number] for name, pair in pairs.items()})
+        for number in (0, 1)
+    ]
+
+
 def _write(texts, tokenizer, folder, settings, processes):
     "Prepares a folder that is locked; gives the manifest"
     numbers = "valid_fraction", "shard_ids", "longest"
     valid_fraction, shard_ids, longest = (settings[name] for name in numbers)
     manifest, place = _start(folder, texts, tokenizer, settings)
+    move, (ahead, texts) = None, _twice(texts)
+    if _part_of(settings) == "1/1":  # a part does not know what is in the others
+        move = _move_needed(ahead, tokenizer, valid_fraction, longest)
+    del ahead  # else it would keep what comes from an iterator
     units = units_of(texts, *place, size=min(UNIT, shard_ids))
     encoded = encoded_units(units, tokenizer, valid_fraction, longest, processes)
     with closing(encoded):
-        _fill(folder, manifest, texts, encoded, shard_ids)
-    _finish(folder, manifest)
+        _fill(folder, manifest, texts, _with_move(encoded, move, valid_fraction), shard_ids)
+    _finish(folder, manifest, move)
     return manifest
 
 # %% ../nbs/05_data.ipynb #738845ca
@@ -723,14 +820,18 @@ def prepare(
     texts: Source | Iterable[str],  # a source, or documents
     tokenizer: BPETokenizer | GPT2Tokenizer,  # its `encode_batch` gives the ids
     folder: str | Path,  # where to write shards, tokenizer and manifest
-    valid_fraction: float = 0.02,  # share of the documents to keep for validation
+    valid_fraction: float = 0.02,  # share of the documents for validation, at least one
     shard_ids: int = 1 << 26,  # ids after which the shards of a round are written (128 MiB)
     source: str = "",  # a name for the manifest, if `texts` is no `Source`
     processes: int = 1,  # how many processes encode
     longest: int = LONGEST,  # bytes of a document at most
     settings: dict | None = None,  # more to note in the manifest, which a resume must have too
 ) -> dict:  # the manifest
-    "Tokenises a corpus to shards; goes on where an earlier call was killed; `UserError`"
+    """Tokenises a corpus to shards; goes on where an earlier call was killed; `UserError`
+
+    Each split gets at least one document; of a single one, the last `valid_fraction` of the ids,
+    at least one, are for validation.
+    """
     folder = Path(folder)
     _check_numbers(valid_fraction, shard_ids=shard_ids, longest=longest, processes=processes)
     if not isinstance(texts, Source):
@@ -1163,15 +1264,13 @@ def _finished(folder, settings, tokenizer):
     return manifest
 
 # %% ../nbs/05_data.ipynb #86fdc9cf
-def _announce(folder, source, tokenizer, processes, longest, valid_fraction=1):
+def _announce(folder, source, tokenizer, processes, longest):
     "Says what lies ahead, and what is done; `UserError` if the disk is too small"
     note, ahead = read_progress(folder), look_ahead(source, tokenizer, processes, longest)
     done = sum(note[0][split]["ids"] for split in SPLITS) if note else 0
     width = id_type(tokenizer.vocab_size).itemsize
     free = check_room(folder, (ahead.disk or 0) - done * width)
     print(describe(ahead, free, processes, source.documents is not None), flush=True)
-    if (ahead.documents or 1000) * valid_fraction < 5:
-        print("so few documents may leave none for validation; --valid_fraction keeps more")
     if done:
         count = sum(note[0][split]["documents"] for split in SPLITS)
         print(f"going on after {count:,} documents", flush=True)
@@ -1188,6 +1287,8 @@ def _in_words(folder, manifest):
         places = ", ".join(" ".join(place) for place in entry["first"])
         more = ", …" if entry["documents"] > len(entry["first"]) else ""
         lines.append(f"skipped, {kind}: {entry['documents']:,} ({places}{more})")
+    if "exception" in manifest:
+        lines.append(manifest["exception"])
     return "\n".join(lines)
 
 # %% ../nbs/05_data.ipynb #a210452a
@@ -1237,9 +1338,8 @@ def _prepare_locked(corpus, folder, given, learning, numbers, part, processes):
     longest = numbers["longest"]
     how = {**learning, "processes": processes, "longest": longest}
     tokenizer = given or _vocabulary(folder, corpus, **how)
-    number, of = parse_part(part)
-    share, fraction = share_of(corpus, number, of), numbers["valid_fraction"] if of == 1 else 1
-    _announce(folder, share, tokenizer, processes, longest, fraction)
+    share = share_of(corpus, *parse_part(part))
+    _announce(folder, share, tokenizer, processes, longest)
     manifest = _write(share, tokenizer, folder, settings, processes)
     print(_in_words(folder, manifest))
     return manifest
@@ -1251,7 +1351,7 @@ def prepare_source(
     vocab_size: int = 40_478,  # entries to learn, if no tokenizer is given
     tokenizer: str | Path | None = None,  # to use one: a folder, owner/name on the Hub, or gpt2
     learn_from: int = 100_000,  # documents to learn the vocabulary from, or 200 MB of them
-    valid_fraction: float = 0.02,  # share of the documents to keep for validation
+    valid_fraction: float = 0.02,  # share of the documents for validation, at least one
     processes: int | None = None,  # how many encode; None for one a core
     shard_ids: int = 1 << 26,  # ids after which the shards of a round are written
     longest: int = LONGEST,  # bytes of a document at most
@@ -1293,7 +1393,7 @@ def gpt1_prepare(
     out: str = "prepared",  # folder to write
     vocab_size: int = 40_478,  # entries of the vocabulary to learn
     tokenizer: str = None,  # to use one: a folder, owner/name on the Hub, or gpt2
-    valid_fraction: float = 0.02,  # share of the documents to keep for validation
+    valid_fraction: float = 0.02,  # share of the documents for validation, at least one
     column: str = "text",  # column that holds the text
     split: str = "train",  # split of a Hub data set
     config: str = None,  # configuration of a Hub data set

@@ -72,16 +72,17 @@ def draw(
 # %% ../nbs/07_generation.ipynb #f6858de7
 def with_temperature(
     logits: torch.Tensor,  # (..., V)
-    temperature: float = 1.0,  # τ: below 1 sharper, above 1 flatter
+    temperature: float = 1.0,  # τ: 0 the most probable token, below 1 sharper, above 1 flatter
 ) -> torch.Tensor:  # probabilities (..., V) float64
-    "The softmax of logits / τ; raises `UserError` unless τ is a number greater than 0"
-    if not isinstance(temperature, (int, float)) or not 0 < temperature < math.inf:
+    "The softmax of logits / τ; τ = 0 leaves the first of the largest; `UserError` unless τ >= 0"
+    if not isinstance(temperature, (int, float)) or not 0 <= temperature < math.inf:
         raise UserError(
-            f"temperature is {temperature!r}; it must be a number greater than 0 (greedy takes "
-            "the most "
-            "probable token)"
+            f"temperature is {temperature!r}; it must be a number of at least 0: 0 takes the most "
+            "probable token"
         )
     logits = logits.double()
+    if temperature == 0:
+        return F.one_hot(logits.argmax(-1), logits.shape[-1]).double()
     return ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
 
 # %% ../nbs/07_generation.ipynb #0feff33f
@@ -123,7 +124,7 @@ def top_p_filter(
 # %% ../nbs/07_generation.ipynb #f4ba995b
 def distribution(
     logits: torch.Tensor,  # (B, V)
-    temperature: float = 1.0,  # below 1 sharper, above 1 flatter
+    temperature: float = 1.0,  # 0 the most probable token, below 1 sharper, above 1 flatter
     top_k: int | None = None,  # keep so many tokens; None for all
     top_p: float | None = None,  # keep so much probability; None for all
 ) -> torch.Tensor:  # probabilities (B, V) float64
@@ -142,7 +143,8 @@ def _check_how(length, temperature=1.0, top_k=None, top_p=None, greedy=False, se
         raise UserError(
             f"length is {length!r}; it must be a whole number of at least 1: how many tokens to add"
         )
-    asked = dict(temperature=temperature != 1, top_k=top_k is not None, top_p=top_p is not None)
+    is_other = temperature not in (0, 1)  # 0 means greedy, and 1 is the default
+    asked = dict(temperature=is_other, top_k=top_k is not None, top_p=top_p is not None)
     given = [name for name, is_set in {**asked, "seed": seed is not None}.items() if is_set]
     if greedy and given:
         raise UserError(
@@ -269,7 +271,7 @@ def stream(
     model: GPT,  # the network
     prompts: torch.Tensor | list[list[int]],  # (B, T) int64, or B lists of ids of any lengths
     length: int,  # how many tokens to add to each
-    temperature: float = 1.0,  # below 1 sharper, above 1 flatter
+    temperature: float = 1.0,  # 0 the most probable token, below 1 sharper, above 1 flatter
     top_k: int | None = None,  # draw among so many tokens; None for all
     top_p: float | None = None,  # draw among the fewest with so much probability; None for all
     greedy: bool = False,  # take the most probable token instead of drawing
@@ -284,6 +286,7 @@ def stream(
     if len(streams) != len(rows):
         raise UserError(f"{len(rows)} prompts need as many streams, not {len(streams)}")
     how = dict(temperature=temperature, top_k=top_k, top_p=top_p)
+    greedy = greedy or temperature == 0
     return _steps(model, rows, darts(seed, streams, length), greedy, use_cache, how)
 
 # %% ../nbs/07_generation.ipynb #e22277b5
@@ -408,24 +411,25 @@ class TextStream:
         return self.spacing(self.tokenizer.decode(word)) if word else ""
 
 # %% ../nbs/07_generation.ipynb #702cde27
-def _check_samples(samples, greedy):
+def _check_samples(samples, greedy=False, temperature=1.0, **_):
     "Raises `UserError` for a number of samples that makes no sense"
     if type(samples) is not int or samples < 1:
         raise UserError(
             f"samples is {samples!r}; it must be a whole number of at least 1: how many texts to write"
         )
-    if greedy and samples > 1:
+    if samples > 1 and (greedy or temperature == 0):
         raise UserError(
-            f"greedy always writes the same text, {samples} samples would be copies; ask for 1"
+            f"{'greedy' if greedy else 'temperature 0'} always writes the same text, {samples} "
+            "samples would be copies; ask for 1"
         )
 
 
-def _check_write(model, tokenizer, prompts, samples, greedy):
+def _check_write(model, tokenizer, prompts, samples, how):
     "Raises `UserError` for what is wrong with prompts, samples or tokenizer"
     for prompt in prompts:
         if not isinstance(prompt, str):
             raise UserError(f"the prompt is a {type(prompt).__name__}; a str was expected")
-    _check_samples(samples, greedy)
+    _check_samples(samples, **how)
     if model.config.vocab_size != tokenizer.vocab_size:
         raise UserError(
             f"the network has {model.config.vocab_size:,} entries in its vocabulary, the tokenizer "
@@ -454,7 +458,7 @@ def write_pieces(
     **how,  # temperature, top_k, top_p, greedy, seed, use_cache: see `stream`
 ) -> Iterator[tuple[int, str]]:  # the number of a text, and what comes next in it
     "Writes texts side by side, prompt by prompt; raises `UserError` for a wrong argument"
-    _check_write(model, tokenizer, prompts, samples, how.get("greedy"))
+    _check_write(model, tokenizer, prompts, samples, how)
     starts = [tokenizer.encode(prompt) for prompt in prompts for _ in range(samples)]
     rows = [start or [tokenizer.end_of_document] for start in starts]
     numbers = [*range(samples)] * len(prompts)
@@ -546,7 +550,7 @@ def gpt1_generate(
     run: str = "runs/tiny",  # folder of a run of gpt1_train
     length: int = 100,  # tokens to add
     samples: int = 1,  # texts to write for each prompt
-    temperature: float = 1.0,  # below 1 sharper, above 1 more daring
+    temperature: float = 1.0,  # 0 the most probable token, below 1 sharper, above 1 more daring
     top_k: int = None,  # draw among so many tokens
     top_p: float = None,  # draw among the fewest tokens with so much probability
     greedy: bool = False,  # always take the most probable token
@@ -561,7 +565,7 @@ def gpt1_generate(
         raise UserError("with --interactive prompts are asked for; leave out those given")
     how = dict(temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy, seed=seed)
     _check_how(length, **how)
-    _check_samples(samples, greedy)
+    _check_samples(samples, greedy, temperature)
     beginnings = [] if interactive else _prompts_given(prompts)
     model, tokenizer = _for_writing(run, device, bf16)
 

@@ -178,7 +178,7 @@ def evaluate_loss(
     stream: TokenStream,  # ids to measure on
     batch_size: int = 16,  # windows at a time
     windows: int | None = None,  # measure on the first so many windows; None for all
-    team: "Team | None" = None,  # processes that share the work; None: this one does all
+    team=None,  # a `Team` of processes that share the work; None: this one does all
 ) -> float:  # nats per token
     "Mean loss over windows side by side; the ids after the last whole window are left out"
     T = min(model.config.context, len(stream) - 1)

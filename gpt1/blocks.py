@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .attention import CausalSelfAttention, dropout
+from .attention import CausalSelfAttention
 
 # %% ../nbs/03_blocks.ipynb #8789b333
 def gelu(
@@ -32,14 +32,14 @@ class MLP(nn.Module):
         super().__init__()
         self.expand = nn.Linear(width, inner)
         self.contract = nn.Linear(inner, width)
-        self.dropout = dropout
+        self.dropout = nn.Dropout(dropout)
 
     def forward(
         self,
         x: torch.Tensor,  # one vector per token, (B, T, C)
     ) -> torch.Tensor:  # (B, T, C)
         "Transform each token's vector, whatever its neighbours are"
-        return dropout(self.contract(gelu(self.expand(x))), self.dropout, self.training)
+        return self.dropout(self.contract(gelu(self.expand(x))))
 
 # %% ../nbs/03_blocks.ipynb #126e769a
 class Block(nn.Module):
@@ -48,7 +48,7 @@ class Block(nn.Module):
     def __init__(
         self,
         width: int,  # numbers per token, C
-        heads: int,  # attention heads; must divide width, else UserError
+        heads: int,  # attention heads; width is a multiple
         inner: int,  # inner width of the MLP
         dropout: float = 0.1,  # dropout rate of the attention and of the MLP
     ):
@@ -61,8 +61,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: torch.Tensor,  # one vector per token, (B, T, C)
-        *cache,  # cache, positions and seen, as the attention layer takes them
     ) -> torch.Tensor:  # (B, T, C)
         "Mix between tokens, then transform each token"
-        n = self.ln_1(x + self.attention(x, *cache))
+        n = self.ln_1(x + self.attention(x))
         return self.ln_2(n + self.mlp(n))

@@ -30,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from fastcore.basics import patch
 
-from .corpus import UserError, write_text
+from .common import UserError, write_text
 
 # %% ../nbs/01_bpe.ipynb #cefba5d4
 END = "</w>"  # marks the piece that ends a word

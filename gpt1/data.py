@@ -40,9 +40,12 @@ from fastcore.script import call_parse
 from tqdm import tqdm
 
 from .bpe import BPETokenizer, GPT2Tokenizer, check_documents, load_tokenizer
-from .corpus import LONGEST, Fault, Source, UserError, cache_of, complaint, cost_of
-from .corpus import exists, looking_at, one_line_errors, open_source, share_of
-from .corpus import source_of_list, text_of, write_atomically, write_text
+from .common import UserError
+from .scale.sources import LONGEST, Fault, Source, cache_of, complaint, cost_of
+from .common import one_line_errors
+from .scale.sources import exists, looking_at, open_source, share_of
+from .common import write_atomically, write_text
+from .scale.sources import source_of_list, text_of
 
 # %% ../nbs/05_data.ipynb #570b23b8
 def _hash(encoded):
@@ -1223,7 +1226,7 @@ def check_room(
 
 # %% ../nbs/05_data.ipynb #9588a20c
 def texts_of(
-    data,  # a data set with a `text` column, from `gpt1.corpus.documents`
+    data,  # a data set with a `text` column, from `gpt1.scale.sources.documents`
 ) -> Iterator[str]:  # its texts, read a thousand at a time
     "The documents of a data set, one by one, without loading them all"
     for rows in data.iter(batch_size=1000):
@@ -1346,7 +1349,7 @@ def _prepare_locked(corpus, folder, given, learning, numbers, part, processes):
 
 # %% ../nbs/05_data.ipynb #9877e7d1
 def prepare_source(
-    source: str,  # a source of `gpt1.corpus.open_source`
+    source: str,  # a source of `gpt1.scale.sources.open_source`
     folder: str | Path,  # where to write
     vocab_size: int = 40_478,  # entries to learn, if no tokenizer is given
     tokenizer: str | Path | None = None,  # to use one: a folder, owner/name on the Hub, or gpt2
@@ -1356,7 +1359,7 @@ def prepare_source(
     shard_ids: int = 1 << 26,  # ids after which the shards of a round are written
     longest: int = LONGEST,  # bytes of a document at most
     part: str = "1/1",  # which part, of how many
-    **how,  # further arguments of `gpt1.corpus.open_source`
+    **how,  # further arguments of `gpt1.scale.sources.open_source`
 ) -> dict:  # the manifest
     "Opens a source, learns or loads a tokenizer, says what lies ahead, and prepares the folder"
     learning = {"vocab_size": vocab_size, "learn_from": learn_from}

@@ -7,8 +7,8 @@ __all__ = ['side_by_side', 'as_table', 'draw_bars', 'in_fresh_process', 'peak_me
            'write_words', 'tokenizers_encoder', 'compare_encoders', 'compare_with_reference', 'compare_processes',
            'seconds_unseen', 'write_pages', 'prepare_ours', 'prepare_with_datasets', 'compare_preparing',
            'compare_reading', 'share_of_reading', 'random_pair', 'weight_reader', 'compare_generation', 'matrix_rates',
-           'pytorch_dropout', 'training_update', 'compare_training', 'training_table', 'kind_of', 'profile_update',
-           'profile_table', 'training_memory', 'make_updates', 'weigh_training', 'training_time']
+           'training_update', 'compare_training', 'training_table', 'kind_of', 'profile_update', 'profile_table',
+           'training_memory', 'make_updates', 'weigh_training', 'training_time']
 
 # %% ../nbs/13_performance.ipynb #42df177e
 import gc
@@ -17,14 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from .bpe import BPETokenizer, load_tokenizer, reference_encode, words_in
-from .corpus import UserError, documents, write_text
+from .common import UserError, write_text
+from .scale.sources import documents
 
 # %% ../nbs/13_performance.ipynb #120535fd
 def side_by_side(
@@ -305,7 +305,7 @@ def prepare_ours(
     processes: int = 2,  # how many encode
 ) -> int:  # ids written
     "From text on disk to ids on disk, with `gpt1.data`"
-    from gpt1.corpus import open_source
+    from gpt1.scale.sources import open_source
     from gpt1.data import prepare
 
     manifest = prepare(open_source(path), load_tokenizer(tokenizer), out, processes=processes)
@@ -426,13 +426,14 @@ def share_of_reading(
 
     from gpt1.data import Batches, open_prepared
     from gpt1.model import GPT, preset
+    from gpt1.scale.kernels import speed_up
     from gpt1.training import choose_device, make_optimizer, recipe, update
 
     prepared, settings = open_prepared(folder), recipe(preset_name)
     config = preset(preset_name, vocab_size=prepared.vocab_size)
     batches = Batches(prepared.train, settings.batch_size, config.context)
     reading = side_by_side({"read": lambda: [batches(step) for step in range(100)]}, 5)[0]
-    model = GPT(config).to(choose_device("auto"))
+    model = speed_up(GPT(config)).to(choose_device("auto"))
     optimizer = make_optimizer(model, settings)
     numbers = iter(range(steps + 1))
     run = lambda: update(model, optimizer, batches, next(numbers), settings)[0].item()
@@ -522,25 +523,6 @@ def matrix_rates(
         rates[f"{M} x {K} x {N}"] = 2 * M * K * N / min(row["each"])
     return rates
 
-# %% ../nbs/13_performance.ipynb #9591e9e5
-@contextmanager
-def pytorch_dropout():
-    "Inside, the network uses PyTorch's own dropout and fused attention"
-    from unittest import mock
-
-    from torch.nn import functional as F
-
-    def attention(q, k, v, p):
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=p)
-
-    with (
-        mock.patch("gpt1.attention.dropout", F.dropout),
-        mock.patch("gpt1.blocks.dropout", F.dropout),
-        mock.patch("gpt1.model.dropout", F.dropout),
-        mock.patch("gpt1.attention.attention_with_dropout", attention),
-    ):
-        yield
-
 # %% ../nbs/13_performance.ipynb #99603558
 def _their_update(config, ids, compiled, options):
     "An update as one writes it with `transformers`"
@@ -568,21 +550,22 @@ def _their_update(config, ids, compiled, options):
     return update
 
 # %% ../nbs/13_performance.ipynb #365bf759
-def _our_update(config, ids, compiled, options, context):
+def _our_update(config, ids, compiled, options, fast):
     "An update as `gpt1.training` makes it"
     import torch
 
     from gpt1.model import GPT
+    from gpt1.scale.kernels import speed_up
     from gpt1.training import TrainingConfig, make_optimizer, update
 
-    network, settings = GPT(config).train(), TrainingConfig(batch_size=len(ids), warmup=1)
+    network = speed_up(GPT(config)) if fast else GPT(config)
+    network, settings = network.train(), TrainingConfig(batch_size=len(ids), warmup=1)
     run = torch.compile(network, dynamic=False, options=options) if compiled else network
     optimizer, numbers = make_optimizer(network, settings), iter(range(1, settings.steps))
     batch = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
 
     def our_update():
-        with context():
-            return update(run, optimizer, lambda _: batch, next(numbers), settings)[0].item()
+        return update(run, optimizer, lambda _: batch, next(numbers), settings)[0].item()
 
     return our_update
 
@@ -605,7 +588,7 @@ def training_update(
     how = config, ids, compiled, options
     if theirs:
         return _their_update(*how)
-    return _our_update(*how, pytorch_dropout if "PyTorch" in kind else nullcontext)
+    return _our_update(*how, "PyTorch" not in kind)
 
 # %% ../nbs/13_performance.ipynb #eb710a8d
 def compare_training(

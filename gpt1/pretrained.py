@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+from dataclasses import asdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,7 +27,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from .bpe import BPETokenizer, GPT2Tokenizer, from_hub, load_tokenizer
-from .corpus import UserError, one_line_errors, write_text
+from .common import UserError, one_line_errors, write_text
 from .model import GPT, GPTConfig, count_parameters
 from .training import Adam, load_model, save_checkpoint
 
@@ -563,7 +564,7 @@ def to_run(
     copy = network_with(model.config, import_weights(export_weights(model), model.config))
     origin = {"converted": str(source)}
     facts = {
-        "model": model.config.to_dict(),
+        "model": asdict(model.config),
         "training": {"steps": 0},
         "vocabulary": tokenizer.fingerprint,
         "data": "none",

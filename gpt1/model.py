@@ -29,7 +29,7 @@ class GPTConfig:
     dropout: float = 0.1  # every dropout rate
 
     def __post_init__(self):
-        "Raises `UserError` for a size that cannot be"
+        "Raises `UserError` for an impossible size"
         for name, size in asdict(self).items():
             if name != "dropout" and (type(size) is not int or size < 1):
                 raise UserError(f"{name} must be a positive whole number, not {size!r}")

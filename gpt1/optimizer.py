@@ -49,7 +49,10 @@ class Adam(torch.optim.Optimizer):
         super().__init__(parameters, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(
+        self,
+        scale: float | torch.Tensor = 1.0,  # factor of all gradients, to clip them
+    ) -> None:
         "Change every parameter that has a gradient"
         for group in self.param_groups:
             (beta1, beta2), t = group["betas"], group.get("t", 0) + 1
@@ -58,8 +61,9 @@ class Adam(torch.optim.Optimizer):
                 state = self.state[p]
                 if not state:
                     state["m"], state["v"] = torch.zeros_like(p), torch.zeros_like(p)
-                m = state["m"].mul_(beta1).add_(p.grad, alpha=1 - beta1)
-                v = state["v"].mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
+                g = p.grad * scale
+                m = state["m"].mul_(beta1).add_(g, alpha=1 - beta1)
+                v = state["v"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
                 change = m / (v.sqrt() + group["eps"]) + group["weight_decay"] * p
                 p.sub_(change, alpha=rate)
             group["t"] = t

@@ -23,7 +23,7 @@ from fastcore.script import call_parse
 
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from ..common import UserError, one_line_errors, write_text
-from ..evaluation import InterpolatedBigram, Unigram, compare, perplexity, token_losses
+from ..evaluation import InterpolatedBigram, Unigram, compare, token_losses
 from .sources import cost_of, documents
 from .preparation import Batches, Prepared, only_one, open_prepared, prepare_source
 from .preparation import texts_of

@@ -185,7 +185,7 @@ def check_vocabulary(
     if not isinstance(vocabulary, dict):
         kind = type(vocabulary).__name__
         raise UserError(f"the vocabulary is a {kind}, expected a dictionary; {advice}")
-    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+    if {*vocabulary.values()} != {*range(len(vocabulary))}:
         raise UserError(f"the ids of the vocabulary have gaps or repeats; {advice}")
     made = {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
     for rank, (left, right) in enumerate(merges):
@@ -220,7 +220,7 @@ class BPETokenizer:
         self.line_break = vocabulary[LINE_BREAK]
         self.end_of_document = self.line_break  # ends each document in training data
         self.specials = {name: self.vocab_size + i for i, name in enumerate(SPECIALS)}
-        self._ids_of_word = {}
+        self._ids_of_word = {}  # grows with the words that are met
 
     @classmethod
     def train(
@@ -279,6 +279,8 @@ class BPETokenizer:
         form: str = "hub",  # hub: vocab.json and merges.txt; openai: as released
     ) -> None:
         "Write vocabulary and merges"
+        if form not in _FILES:
+            raise UserError(f"form is {form!r}: choose hub or openai")
         vocabulary, merges = (name.format(len(self.merges)) for name in _FILES[form])
         lines = ["#version: 0.2", *(" ".join(pair) for pair in self.merges), ""]
         write_text(Path(folder) / merges, "\n".join(lines))
@@ -296,12 +298,12 @@ class BPETokenizer:
                 break
         else:
             expected = "expected vocab.json and merges.txt, or OpenAI's two files"
-            raise UserError(f"{folder} holds no tokenizer: {expected}")
+            raise UserError(f"{folder} holds no tokenizer, or several: {expected}")
         try:
             entries = json.loads(vocabulary[0].read_text(encoding="utf8"))
             lines = merges[0].read_text(encoding="utf8").split("\n")
             pairs = [(left, right) for left, right in (line.split(" ") for line in lines[1:-1])]
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             reason = f"the tokenizer in {folder} is damaged ({error})"
             raise UserError(f"{reason}: get the files again") from None
         return cls(entries, pairs)

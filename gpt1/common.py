@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from numbers import Integral, Real
 from pathlib import Path
 
 # %% ../nbs/common.ipynb #0f4e2d09
@@ -78,15 +79,14 @@ def evaluation_mode(
     "Inside, the network is in evaluation mode and records no gradients; afterwards it is as before"
     import torch
 
-    was_training = model.training
-    if was_training:
-        model.eval()
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        if was_training:
-            model.train()
+        for module, training in modes:
+            module.training = training
 
 # %% ../nbs/common.ipynb #06258081
 def seed_step(
@@ -131,11 +131,12 @@ def table(
     from IPython.display import Markdown
 
     def cell(value):
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, Real):
             return str(value)
-        return f"{value:#.4g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}"
+        whole = isinstance(value, Integral) or abs(value) >= 999.95
+        return f"{value:,.0f}" if whole else f"{value:#.4g}"
 
     first = rows[0].values()
-    rules = ["--:" if isinstance(value, int | float) else ":--" for value in first]
+    rules = ["--:" if isinstance(value, Real) else ":--" for value in first]
     lines = [list(rows[0]), rules, *([cell(row[key]) for key in rows[0]] for row in rows)]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))

@@ -25,7 +25,7 @@ from .common import UserError, write_text
 def docstrings_in(
     source: bytes,  # a Python file
 ) -> list[str]:  # docstrings of its module, classes and functions, from top to bottom
-    "Docstrings in three quotes, read without running the file; none if it does not parse"
+    "Docstrings of a file that uses three quotes, read without running it; none if it does not parse"
     if b'"""' not in source and b"'''" not in source:
         return []
     try:
@@ -44,9 +44,9 @@ def docstrings_in(
 
 # %% ../nbs/00_corpus.ipynb #3b6bb718
 def documents(
-    source: str | Path = "docstrings",  # docstrings, a text file, or a folder of `.txt` files
+    source: str | Path = "docstrings",  # docstrings; a text file, cut at blank lines; or a folder
 ) -> list[str]:  # the documents
-    "Texts to learn from; `UserError` if there are none"
+    "Texts to learn from, of a folder one per `.txt` file; `UserError` if there are none"
     if source == "docstrings":
         return [row["text"] for row in docstring_documents()]
     path, texts = Path(source).expanduser(), []
@@ -221,9 +221,7 @@ def distributions_to_read(
 _SKIPPED = frozenset("test tests testing idle_test _vendor _vendored lib2to3 site-packages".split())
 
 
-def python_files() -> list[
-    tuple[str, Path]
-]:  # pairs of a name such as "torch/nn/functional.py" and a path, sorted
+def python_files() -> list[tuple[str, Path]]:  # pairs of a name and a path, sorted
     "The Python files of the standard library and `distributions_to_read`, without tests and copies"
     library = Path(sysconfig.get_path("stdlib"))
     files = [

@@ -33,6 +33,7 @@ class Batches:
         world_size: int = 1,  # processes that share the batch
     ):
         "`UserError` if the stream is shorter than a window, or the batch cannot be shared equally"
+        assert min(batch_size, context) > 0 and 0 <= rank < world_size, (batch_size, context, rank)
         if len(stream) < context + 1:
             needed = f"a window of {context} needs {context + 1}"
             raise UserError(f"the data hold {len(stream)} ids, {needed}: give more text")
@@ -115,10 +116,11 @@ def write_shard(
 ) -> str:  # SHA-256 of the file, in hexadecimal
     "Write ids with header and document boundaries, atomically"
     dtype, total = id_type(vocab_size), int(lengths.sum())
+    assert sum(map(len, ids)) == total, "the lengths are not those of the ids"
     sizes = dtype.itemsize, vocab_size, total, len(lengths)
     header = HEADER.pack(MAGIC, VERSION, *sizes, bytes.fromhex(fingerprint))
     pieces = [header.ljust(HEADER_SIZE, b"\0")]
-    pieces += [piece.astype(dtype, copy=False) for piece in ids]
+    pieces += [np.ascontiguousarray(piece, dtype) for piece in ids]
     pieces += [bytes(-total * dtype.itemsize % 8), (np.cumsum(lengths) - lengths).astype("<u8")]
     digest = hashlib.sha256()
     with write_atomically(path) as temporary, open(temporary, "wb") as file:
@@ -182,9 +184,9 @@ class TokenStream:
         self,
         shards: list[Shard],  # in order
         documents: int,  # number of documents
-        bytes: int,  # bytes of UTF-8 text that the ids were made from
+        byte_count: int,  # bytes of UTF-8 text that the ids were made from
     ):
-        self.shards, self.documents, self.bytes = shards, documents, bytes
+        self.shards, self.documents, self.bytes = shards, documents, byte_count
         self.ends = np.cumsum([len(shard) for shard in shards]).tolist()
 
     def __len__(self) -> int:
@@ -222,6 +224,8 @@ def prepare(
     folder, dtype = Path(folder), id_type(tokenizer.vocab_size)
     if (folder / "manifest.json").exists():
         raise UserError(f"{folder} already holds prepared data: choose another folder or delete it")
+    if isinstance(documents, str):
+        raise UserError("expected a list of documents, got a single text: put it into a list")
     documents = [text for text in map(str.strip, documents) if text]
     hashes = [document_hash(text) for text in documents]
     if len(set(hashes)) < 2:
@@ -237,7 +241,7 @@ def prepare(
 
     vocabulary = {"vocab_size": tokenizer.vocab_size, "fingerprint": tokenizer.fingerprint}
     manifest = {"format": VERSION, "source": "", **vocabulary, "valid_fraction": valid_fraction}
-    manifest |= {"settings": {"valid_fraction": valid_fraction}, "skipped": {}}
+    manifest |= {"settings": {"valid_fraction": valid_fraction}, "skipped": {}}  # as in 24
     for split, (ids, lengths, sizes) in splits.items():
         name = f"{split}-00000.ids"
         digest = write_shard(folder / name, ids, np.array(lengths), **vocabulary)
@@ -259,8 +263,11 @@ class Prepared:
     valid: TokenStream  # ids to measure on
 
     def tokenizer(self) -> BPETokenizer:
-        "The tokenizer that made the ids"
-        return BPETokenizer.load(self.folder / "tokenizer")
+        "The tokenizer that made the ids; `UserError` if another one is in its place"
+        tokenizer = BPETokenizer.load(self.folder / "tokenizer")
+        if tokenizer.fingerprint != self.train.shards[0].fingerprint:
+            raise UserError(f"the tokenizer in {self.folder} did not make its ids: prepare again")
+        return tokenizer
 
 
 def open_prepared(
@@ -270,7 +277,8 @@ def open_prepared(
     folder = Path(folder)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-    except (OSError, ValueError):
+        [manifest[split]["shards"] for split in SPLITS]
+    except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder} holds no prepared data: expected manifest.json") from None
     streams = {}
     for split in SPLITS:

@@ -30,8 +30,11 @@ def perplexity(
 # %% ../nbs/09_evaluation.ipynb #43f487ff
 def _as_array(ids):
     "Token ids from a list, an array, a tensor or a `TokenStream`, as int64"
-    ids = ids.read(0, len(ids)) if isinstance(ids, TokenStream) else ids
-    return np.asarray(ids, dtype=np.int64)
+    if isinstance(ids, TokenStream):
+        ids = ids.read(0, len(ids))
+    elif isinstance(ids, torch.Tensor):
+        ids = ids.cpu()
+    return np.ascontiguousarray(ids, dtype=np.int64)
 
 
 def _window_losses(model, windows, counted):
@@ -55,6 +58,8 @@ def token_losses(
     if type(stride) is not int or not 1 <= stride <= T:
         expected = f"expected a whole number from 1 to the context, {T}"
         raise UserError(f"stride is {stride!r}: {expected}")
+    if len(ids) < 2:
+        raise UserError(f"the text has {len(ids)} ids: at least 2 are needed")
     later = max(0, math.ceil((len(ids) - 1 - T) / stride))  # windows after the first
     padded = F.pad(ids, (0, later * stride + T + 1 - len(ids)))
     windows = padded.unfold(0, T + 1, stride)  # (1 + later, T + 1)
@@ -90,7 +95,9 @@ class Unigram:
         ids,  # (N,) token ids to count, as for `token_losses`
     ) -> "Unigram":
         "Count"
-        counts = np.bincount(_as_array(ids), minlength=self.vocab_size) + 1
+        ids = _as_array(ids)
+        assert ids.max(initial=0) < self.vocab_size, (ids.max(), self.vocab_size)
+        counts = np.bincount(ids, minlength=self.vocab_size) + 1
         self.frequencies = counts / counts.sum()
         return self
 

@@ -47,6 +47,8 @@ def with_temperature(
     if not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
         expected = "it must be a number of at least 0: 0 takes the most probable token"
         raise UserError(f"temperature is {temperature!r}; {expected}")
+    if logits.isnan().any():
+        raise UserError("the scores are not numbers: training diverged, train the network anew")
     logits = logits.double()
     if temperature == 0:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).double()
@@ -126,8 +128,10 @@ def generate(
     seed: int | None = None,  # the same seed draws the same; None for a new one
 ) -> torch.Tensor:  # the prompts with the new tokens, (T + length,) or (B, T + length)
     "Continues each prompt; each token reads the last `context` ones anew (section 3.1)"
+    ids = torch.as_tensor(ids)
+    if ids.shape[-1] == 0:
+        raise UserError("the prompt has no tokens: give at least one word")
     text = ids.reshape(-1, ids.shape[-1])  # (B, T)
-    assert ids.shape[-1] > 0, "a prompt has no tokens"
     draws = uniform_draws(seed, range(len(text)), length)  # (B, length)
     with evaluation_mode(model):
         for u in draws.T:  # (B,)

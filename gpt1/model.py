@@ -49,7 +49,7 @@ PRESETS = {
 
 def preset(
     name: str,  # tiny, small or gpt1
-    **changes,  # fields of `GPTConfig` to change
+    **changes,  # fields of `GPTConfig` to change; the others stay as they are
 ) -> GPTConfig:  # the sizes
     "A named configuration, with changes; `UserError` for a name that is not in `PRESETS`"
     if name not in PRESETS:
@@ -121,8 +121,9 @@ class GPT(nn.Module):
         targets: torch.Tensor,  # the true next tokens, (B, T) int64; -100 to leave one out
         matrix: torch.Tensor,  # the token matrix, (V, C)
     ) -> torch.Tensor:  # mean cross-entropy over the targets that count, in nats
-        "The mean of `token_losses`"
-        return self.token_losses(hidden, targets, matrix).sum() / (targets != -100).sum()
+        "The mean of `token_losses`; 0 if all targets are left out"
+        losses = self.token_losses(hidden, targets, matrix)
+        return losses.sum() / (targets != -100).sum().clamp(min=1)
 
     def forward(
         self,

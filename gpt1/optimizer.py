@@ -20,7 +20,7 @@ def learning_rate(
     "Linear warm-up, then a cosine to 0 (paper, section 4.1)"
     if step < warmup:
         return peak * step / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
+    progress = min(1, (step - warmup) / max(1, steps - warmup))
     return peak * 0.5 * (1 + math.cos(math.pi * progress))
 
 # %% ../nbs/06_optimizer.ipynb #a6915f4c
@@ -32,7 +32,7 @@ def linear_schedule(
 ) -> float:  # the rate of this step
     "Linear decay to 0, times a linear warm-up (`opt.py`, `warmup_linear`; paper, section 4.1)"
     x = step / steps
-    return peak * (1 - x) * min(1.0, x / warmup)
+    return peak * (1 - x) * (min(1.0, x / warmup) if warmup else 1.0)
 
 # %% ../nbs/06_optimizer.ipynb #cc8c9a15
 class Adam(torch.optim.Optimizer):
@@ -44,7 +44,7 @@ class Adam(torch.optim.Optimizer):
         lr: float = 2.5e-4,  # learning rate (the paper's peak)
         betas: tuple[float, float] = (0.9, 0.999),  # decay of the means of gradient and square
         eps: float = 1e-8,  # added to the root, against division by zero
-        weight_decay: float = 0.01,  # λ, pulls weights to 0
+        weight_decay: float = 0.0,  # λ, pulls weights to 0; see `parameter_groups`
     ):
         super().__init__(parameters, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
 

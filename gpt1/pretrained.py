@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from .common import UserError
@@ -119,6 +120,8 @@ def read_release(
     except (OSError, ValueError, EOFError) as error:
         reason = f"cannot read the weights in {folder} ({error})"
         raise UserError(f"{reason}; {advice}") from None
+    if not isinstance(shapes, list) or not shapes:
+        raise UserError(f"params_shapes.json in {folder} holds no list of shapes; {advice}")
     row = np.concatenate(pieces)
     ends = np.cumsum([math.prod(shape) for shape in shapes])  # of the tensors
     if len(row) != ends[-1]:
@@ -133,10 +136,10 @@ def openai_config(
     heads: int | None = None,  # attention heads; None for one for every 64 numbers
 ) -> GPTConfig:
     "The sizes that `params_shapes.json` tells; `UserError` if they cannot be"
-    (context, width), (vocab_size, _), inner = shapes[0], shapes[1], shapes[8][2]
     layers, rest = divmod(len(shapes) - 2, 2 * len(PARTS))
-    if rest:
+    if rest or layers < 1:
         raise UserError(f"{len(shapes)} tensors; 2 and 12 for each block were expected")
+    (context, width), (vocab_size, _), inner = shapes[0], shapes[1], shapes[8][2]
     heads = width // 64 if heads is None else heads
     return GPTConfig(vocab_size, context, layers, heads, width, inner)
 
@@ -216,7 +219,11 @@ def from_huggingface(
     source: str | Path,  # folder, or on the Hub owner/name: openai-community/openai-gpt
 ) -> GPT:  # on the CPU, in evaluation mode
     "Reads GPT-1 as `transformers` stores it; `UserError` for another kind of network"
-    content = json.loads(file_of(source, "config.json").read_text(encoding="utf8"))
+    files = file_of(source, "config.json"), file_of(source, "model.safetensors")
+    try:
+        content, tensors = json.loads(files[0].read_text(encoding="utf8")), load_file(files[1])
+    except (json.JSONDecodeError, SafetensorError) as error:
+        raise UserError(f"{source} is damaged ({error}): get it again") from None
     config = huggingface_config(content)
-    theirs = weights_among(load_file(file_of(source, "model.safetensors")), config)
+    theirs = weights_among(tensors, config)
     return network_with(config, import_weights(theirs, config, source))

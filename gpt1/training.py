@@ -25,13 +25,14 @@ def update(
     targets: torch.Tensor,  # the next ids, (B, T) int64
     *,
     micro_batch_size: int | None = None,  # rows at a time; None: all at once
-    grad_clip: float = 1.0,  # largest gradient norm
+    grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
     world_size: int = 1,  # processes that share the batch; if several, the model is wrapped in DDP
     autocast=None,  # context for the forward pass, such as `torch.autocast("cpu", torch.bfloat16)`
 ) -> tuple[torch.Tensor, torch.Tensor]:  # loss of these rows in nats, gradient norm before clipping
     "One step: forward, backward, clip, change the weights (paper, section 4.1; `opt.py`)"
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    size = micro_batch_size or len(inputs)
+    size = len(inputs) if micro_batch_size is None else micro_batch_size
+    counted = targets != -100  # targets that count in the mean
     optimizer.zero_grad()
     loss = torch.zeros((), device=inputs.device)
     for first in range(0, len(inputs), size):
@@ -39,11 +40,11 @@ def update(
         last = first + size >= len(inputs)
         with nullcontext() if last or world_size == 1 else model.no_sync():
             with autocast or nullcontext():
-                share = len(inputs[rows]) / len(inputs)
+                share = counted[rows].sum() / counted.sum().clamp(min=1)
                 part = model(inputs[rows], targets[rows]) * share
             part.backward()
         loss += part.detach()
-    grad_norm = gradient_norm(parameters) + 0 * loss
+    grad_norm = gradient_norm(parameters) + 0 * loss  # NaN if the loss is not finite
     optimizer.step(scale=(grad_clip / grad_norm).clamp(max=1))
     return loss, grad_norm
 
@@ -58,7 +59,8 @@ def evaluate_loss(
     if len(stream) < 2:
         raise UserError(f"the validation text has {len(stream)} ids, at least 2 are needed")
     T = min(model.config.context, len(stream) - 1)
-    count = min((len(stream) - 1) // T, windows or len(stream))
+    count = (len(stream) - 1) // T
+    count = count if windows is None else min(count, windows)
     device, total = next(model.parameters()).device, 0.0
     with evaluation_mode(model):
         for first in range(0, count, batch_size):
@@ -75,16 +77,16 @@ def fit(
     steps: int,  # steps in the whole run
     *,
     learning_rate: float = 2.5e-4,  # peak (paper, section 4.1)
-    warmup: int = 2000,  # steps until the peak (paper, section 4.1)
+    warmup: int = 2000,  # steps until the peak (paper, section 4.1); fewer than `steps`
     weight_decay: float = 0.01,  # λ of the matrices (paper, section 4.1)
-    grad_clip: float = 1.0,  # largest gradient norm (`opt.py`)
+    grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
     micro_batch_size: int | None = None,  # rows at a time; None: all at once
     seed: int = 0,  # decides what dropout draws
     valid=None,  # a `TokenStream` to measure on; None: do not measure
     every: int = 100,  # steps between measurements
     sample: Callable | None = None,  # gets the model, returns text to print; None: print nothing
 ) -> list[dict]:  # step, loss, grad_norm of each step; valid_loss of every `every`th and the last
-    "Train by the paper's recipe (section 4.1)"
+    "Train by the paper's recipe (section 4.1); leaves the model in evaluation mode"
     optimizer = Adam(parameter_groups(model, weight_decay))
     device, history = next(model.parameters()).device, []
     model.train()
@@ -93,11 +95,12 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = scheduled_rate(step, steps, learning_rate, warmup)
         inputs, targets = (part.to(device) for part in batches(step))
-        sizes = dict(micro_batch_size=micro_batch_size, grad_clip=grad_clip)
-        loss, grad_norm = update(model, optimizer, inputs, targets, **sizes)
+        options = dict(micro_batch_size=micro_batch_size, grad_clip=grad_clip)
+        loss, grad_norm = update(model, optimizer, inputs, targets, **options)
         row = {"step": step + 1, "loss": loss.item(), "grad_norm": grad_norm.item()}
         if not math.isfinite(row["grad_norm"]):
-            raise UserError(f"the gradient of step {step + 1} is not finite: lower learning_rate")
+            reason = f"the gradient norm of step {step + 1} is {row['grad_norm']}"
+            raise UserError(f"{reason}: build the model anew and lower learning_rate")
         if (step + 1) % every == 0 or step + 1 == steps:
             if valid is not None:
                 row["valid_loss"] = evaluate_loss(model, valid)
@@ -105,4 +108,5 @@ def fit(
                 with evaluation_mode(model):
                     print(f"{step + 1:>6}  {row['loss']:.2f}  {sample(model)!r}")
         history.append(row)
+    model.eval()
     return history

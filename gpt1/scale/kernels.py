@@ -95,7 +95,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     "Cross-entropy through a matrix; computes the gradients along with the loss, if `learning`"
 
     @staticmethod
-    def forward(context, hidden, matrix, targets, rows, learning):
+    def forward(ctx, hidden, matrix, targets, rows, learning):
         wide = torch.promote_types(matrix.dtype, torch.float32)
         kept = (targets != -100).to(wide)
         count = kept.sum()
@@ -110,12 +110,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 scale = share[some, None].to(hidden.dtype)
                 grads[0][some] = (gradient @ matrix).mul_(scale)
                 grads[1].add_(gradient.T @ (hidden[some] * scale))
-        context.save_for_backward(*(grad.to(matrix.dtype) for grad in grads))
+        ctx.save_for_backward(*(grad.to(matrix.dtype) for grad in grads))
         return loss
 
     @staticmethod
-    def backward(context, outer):
-        hidden, matrix = context.saved_tensors
+    def backward(ctx, outer):
+        hidden, matrix = ctx.saved_tensors
         return hidden * outer, matrix * outer, None, None, None
 
 # %% ../../nbs/scale/26_kernels.ipynb #10370990

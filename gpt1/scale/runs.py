@@ -52,7 +52,7 @@ class FusedAdam(torch.optim.AdamW):
         lr: float = 2.5e-4,  # learning rate (the paper's peak)
         betas: tuple[float, float] = (0.9, 0.999),  # decay of the means of gradient and square
         eps: float = 1e-8,  # added to the root, against division by zero
-        weight_decay: float = 0.01,  # λ, pulls weights to 0
+        weight_decay: float = 0.0,  # λ, pulls weights to 0; see `parameter_groups`
     ):
         super().__init__(parameters, lr, betas, eps, weight_decay, fused=True)
         device = self.param_groups[0]["params"][0].device

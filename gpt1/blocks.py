@@ -16,7 +16,7 @@ from .attention import CausalSelfAttention
 def gelu(
     x: torch.Tensor,  # any shape
 ) -> torch.Tensor:  # the same shape
-    "The activation $x\\,\\Phi(x)$, in the tanh form of the released code (`train.py`, `gelu`)"
+    "The activation x Φ(x), in the tanh form of the released code (`train.py`, `gelu`)"
     return F.gelu(x, approximate="tanh")
 
 # %% ../nbs/03_blocks.ipynb #a254166b

@@ -72,7 +72,7 @@ class Batches:
         step: int,  # number of the batch, from 0
     ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs, targets: (B / world_size, T) int64
         "Batch number `step`"
-        import torch  # preparing a corpus does not need it
+        import torch  # only training needs it; preparing a corpus starts faster without
 
         rows = [self.stream.read(start, self.context + 1) for start in self.starts(step)]
         windows = torch.from_numpy(np.stack(rows))  # (B, T + 1)
@@ -241,7 +241,7 @@ def prepare(
 
     vocabulary = {"vocab_size": tokenizer.vocab_size, "fingerprint": tokenizer.fingerprint}
     manifest = {"format": VERSION, "source": "", **vocabulary, "valid_fraction": valid_fraction}
-    manifest |= {"settings": {"valid_fraction": valid_fraction}, "skipped": {}}  # as in 24
+    manifest |= {"settings": {"valid_fraction": valid_fraction}, "skipped": {}}  # 24 has more
     for split, (ids, lengths, sizes) in splits.items():
         name = f"{split}-00000.ids"
         digest = write_shard(folder / name, ids, np.array(lengths), **vocabulary)
@@ -277,12 +277,11 @@ def open_prepared(
     folder = Path(folder)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-        [manifest[split]["shards"] for split in SPLITS]
+        entries = {split: manifest[split] for split in SPLITS}
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder} holds no prepared data: expected manifest.json") from None
     streams = {}
-    for split in SPLITS:
-        entry = manifest[split]
+    for split, entry in entries.items():
         shards = [read_shard(folder / shard["file"]) for shard in entry["shards"]]
         streams[split] = TokenStream(shards, entry["documents"], entry["bytes"])
     return Prepared(folder, manifest["vocab_size"], **streams)

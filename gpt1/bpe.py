@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
+from operator import index
 from pathlib import Path
 
 from .common import UserError, write_text
@@ -27,7 +28,7 @@ END = "</w>"  # marks the piece that ends a word
 def characters_of(
     word: str,  # a word without white space
 ) -> tuple[str, ...]:  # its characters, the last one ending in `</w>`
-    "The symbols a word starts from, before any merge (`text_utils.py`, `bpe`)"
+    "The symbols a word starts from, before any merge (`bpe` in `text_utils.py`, a file of the authors' program)"
     return (*word[:-1], word[-1] + END)
 
 # %% ../nbs/01_bpe.ipynb #af97410e
@@ -76,7 +77,7 @@ def standardise(
     for character, plain in _PLAIN.items():
         text = text.replace(character, plain)
     text = _PUNCTUATION.sub(r" \g<0> ", text)
-    return re.sub(r"[^\S\n]+", " ", re.sub(r"\s*\n\s*", " \n ", text)).strip()
+    return re.sub(r"\s*\n\s*", " \n ", re.sub(r"[^\S\n]+", " ", text)).strip()
 
 # %% ../nbs/01_bpe.ipynb #05e067bc
 @lru_cache(maxsize=1)
@@ -185,7 +186,7 @@ def check_vocabulary(
     if not isinstance(vocabulary, dict):
         kind = type(vocabulary).__name__
         raise UserError(f"the vocabulary is a {kind}, expected a dictionary; {advice}")
-    if {*vocabulary.values()} != {*range(len(vocabulary))}:
+    if sorted(map(repr, vocabulary.values())) != sorted(map(repr, range(len(vocabulary)))):
         raise UserError(f"the ids of the vocabulary have gaps or repeats; {advice}")
     made = {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
     for rank, (left, right) in enumerate(merges):
@@ -199,6 +200,8 @@ def check_vocabulary(
         raise UserError(f"the vocabulary lacks the line break {LINE_BREAK!r}; {advice}")
 
 # %% ../nbs/01_bpe.ipynb #fd48b17e
+#| code-fold: true
+#| code-summary: "The class, whole"
 SPECIALS = ("_start_", "_delimiter_", "_classify_")
 _FILES = {"hub": ("vocab.json", "merges.txt"), "openai": ("encoder_bpe_{}.json", "vocab_{}.bpe")}
 
@@ -266,7 +269,7 @@ class BPETokenizer:
     ) -> str:  # words in lower case with single spaces between them
         "Ids to text, special tokens by name; `UserError` for an id that does not exist"
         names = [*self.pieces, *(name + END for name in SPECIALS)]
-        ids = [int(number) for number in ids]
+        ids = [index(number) for number in ids]
         for number in ids:
             if not 0 <= number < len(names):
                 raise UserError(f"id {number} does not exist: the ids are 0 to {len(names) - 1:,}")
@@ -292,11 +295,9 @@ class BPETokenizer:
         folder: str | Path,  # a folder with the files in either form
     ) -> "BPETokenizer":
         "Read a tokenizer; `UserError` if a file is missing or damaged"
-        for names in _FILES.values():
-            vocabulary, merges = ([*Path(folder).glob(n.format("*"))] for n in names)
-            if len(vocabulary) == len(merges) == 1:
-                break
-        else:
+        pairs = [[[*Path(folder).glob(n.format("*"))] for n in names] for names in _FILES.values()]
+        vocabulary, merges = (sum(files, []) for files in zip(*pairs))
+        if not len(vocabulary) == len(merges) == 1:
             expected = "expected vocab.json and merges.txt, or OpenAI's two files"
             raise UserError(f"{folder} holds no tokenizer, or several: {expected}")
         try:

@@ -36,9 +36,10 @@ def one_line_errors():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise
-        raise SystemExit(f"error: cannot use {error.filename}: {error.strerror}") from None
+        name = error.filename or "the output"
+        raise SystemExit(f"error: cannot use {name}: {error.strerror}") from None
 
 # %% ../nbs/common.ipynb #dee0cdfd
 @contextmanager
@@ -47,6 +48,7 @@ def write_atomically(
 ) -> Iterator[Path]:  # the temporary path to write to
     "Gives a temporary path, renamed to `path` if all went well; `UserError` if it can't be written"
     path = Path(path)
+    path = path.resolve() if path.is_symlink() else path  # a link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +57,9 @@ def write_atomically(
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
+        ours = {str(temporary), str(path), *map(str, path.parents)}
+        if error.filename is not None and str(error.filename) not in ours:
+            raise  # of something else that the body does
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         advice = "make room on its disk" if full else "choose a folder you may write to"
         raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from None

@@ -8,6 +8,7 @@ __all__ = ['docstrings_in', 'documents', 'drop_sections', 'paragraphs', 'without
 
 # %% ../nbs/00_corpus.ipynb #284e2df2
 import ast
+import gc
 import hashlib
 import inspect
 import json
@@ -16,12 +17,16 @@ import re
 import sys
 import sysconfig
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from importlib import metadata
 from pathlib import Path
 
 from .common import UserError, write_text
 
 # %% ../nbs/00_corpus.ipynb #a7d5defd
+#| code-fold: true
+#| code-summary: "The code"
 def docstrings_in(
     source: bytes,  # a Python file
 ) -> list[str]:  # docstrings of its module, classes and functions, from top to bottom
@@ -32,7 +37,7 @@ def docstrings_in(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # old escapes in other people's strings
             nodes = [ast.parse(source)]
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     found = []
     while nodes:
@@ -43,10 +48,12 @@ def docstrings_in(
     return [docstring for docstring in found if docstring]
 
 # %% ../nbs/00_corpus.ipynb #3b6bb718
+#| code-fold: true
+#| code-summary: "The code"
 def documents(
     source: str | Path = "docstrings",  # docstrings; a text file, cut at blank lines; or a folder
 ) -> list[str]:  # the documents
-    "Texts to learn from, of a folder one per `.txt` file; `UserError` if there are none"
+    "Documents of the docstrings, of a text file, or of a folder; `UserError` if there are none"
     if source == "docstrings":
         return [row["text"] for row in docstring_documents()]
     path, texts = Path(source).expanduser(), []
@@ -138,7 +145,7 @@ _MARKUP = [
     for pattern, replacement in (
         (r":[\w:+-]+:`[~.!]*([^`<]*?)(?:\s*<[^`>]*>)?`", r"\1"),  # :func:`~torch.sum`
         (r"`([^`<]+?)\s*<[^`>]*>`__?", r"\1"),  # `text <link>`_
-        (r"!?\[([^\]]+)\]\([^)\s]+\)", r"\1"),  # [text](link)
+        (r"!?\[([^\[\]]+)\]\([^()\s]{1,2000}\)", r"\1"),  # [text](link)
         (r"\s*\[(?:\d+|#\w*)\]_?", ""),  # [1]_
         (r"`{1,2}([^`]+?)`{1,2}_?", r"\1"),  # ``code``
         (r"(?<!\w)\*{1,2}(?=\S)([^*]+?)(?<=\S)\*{1,2}(?!\w)", r"\1"),  # *emphasis*
@@ -253,10 +260,12 @@ def read_docstrings(
     processes: int | None = None,  # worker processes; None for one a core
 ) -> list[dict]:  # rows of `name` and `text`, one a file that has prose
     "Reads Python files in parallel; each paragraph is kept where it stands first"
-    from multiprocess import Pool
-
-    with Pool(processes or os.cpu_count()) as pool:
-        results = pool.map(_prose_of_file, [str(path) for _, path in files], chunksize=32)
+    paths = [str(path) for _, path in files]
+    try:
+        with ProcessPoolExecutor(processes, initializer=gc.disable) as pool:
+            results = list(pool.map(_prose_of_file, paths, chunksize=32))
+    except BrokenProcessPool:
+        raise UserError("a process that read docstrings was killed: run the same again") from None
     seen, rows = set(), []
     for (name, _), found in zip(files, results):
         new = [text for text in dict.fromkeys(found) if text not in seen]

@@ -25,7 +25,7 @@ class Batches:
 
     def __init__(
         self,
-        stream,  # ids: has `len`, and `read(start, length)`, as `TokenStream`
+        stream,  # ids: has `len`, and `read(start, length)`
         batch_size: int,  # windows a step, of all processes together, B
         context: int,  # ids in a window, T
         seed: int = 0,  # which of many orders
@@ -83,7 +83,8 @@ def document_hash(
     text: str,  # a document
 ) -> int:  # 0 to 2**64 - 1, depends on the text alone
     "A number that decides about a document"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    content = text.encode(errors="replace")  # half a surrogate pair has no UTF-8
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big")
 
 
 def is_validation(
@@ -117,6 +118,7 @@ def write_shard(
     "Write ids with header and document boundaries, atomically"
     dtype, total = id_type(vocab_size), int(lengths.sum())
     assert sum(map(len, ids)) == total, "the lengths are not those of the ids"
+    assert all(piece.max(initial=0) < vocab_size for piece in ids), "an id beyond the vocabulary"
     sizes = dtype.itemsize, vocab_size, total, len(lengths)
     header = HEADER.pack(MAGIC, VERSION, *sizes, bytes.fromhex(fingerprint))
     pieces = [header.ljust(HEADER_SIZE, b"\0")]
@@ -211,6 +213,8 @@ class TokenStream:
         return np.concatenate(pieces).astype(np.int64)
 
 # %% ../nbs/05_data.ipynb #5d7196a0
+#| code-fold: true
+#| code-summary: "Writing and opening a corpus"
 SPLITS = "train", "valid"
 
 
@@ -226,6 +230,8 @@ def prepare(
         raise UserError(f"{folder} already holds prepared data: choose another folder or delete it")
     if isinstance(documents, str):
         raise UserError("expected a list of documents, got a single text: put it into a list")
+    if not 0 <= valid_fraction < 1:
+        raise UserError(f"valid_fraction is {valid_fraction}: expected a share from 0 to 1")
     documents = [text for text in map(str.strip, documents) if text]
     hashes = [document_hash(text) for text in documents]
     if len(set(hashes)) < 2:
@@ -235,7 +241,7 @@ def prepare(
     splits = {split: ([], [], []) for split in SPLITS}  # ids, lengths, bytes
     for text, number in zip(documents, hashes):
         ids = np.array([*tokenizer.encode(text), tokenizer.end_of_document], dtype)
-        sizes = ids, len(ids), len(text.encode())
+        sizes = ids, len(ids), len(text.encode(errors="replace"))
         for values, value in zip(splits["valid" if number < limit else "train"], sizes):
             values.append(value)
 
@@ -253,6 +259,8 @@ def prepare(
     return manifest
 
 # %% ../nbs/05_data.ipynb #d934c090
+#| code-fold: true
+#| code-summary: "Writing and opening a corpus"
 @dataclass
 class Prepared:
     "A prepared corpus, opened"
@@ -277,11 +285,13 @@ def open_prepared(
     folder = Path(folder)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-        entries = {split: manifest[split] for split in SPLITS}
-    except (OSError, ValueError, KeyError, TypeError):
+        vocabulary, streams = (manifest["vocab_size"], manifest["fingerprint"]), {}
+        for split in SPLITS:
+            shards = [read_shard(folder / shard["file"]) for shard in manifest[split]["shards"]]
+            if {(shard.vocab_size, shard.fingerprint) for shard in shards} != {vocabulary}:
+                raise UserError(f"the shards in {folder} are not those of its manifest.json")
+            counts = manifest[split]["documents"], manifest[split]["bytes"]
+            streams[split] = TokenStream(shards, *counts)
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
         raise UserError(f"{folder} holds no prepared data: expected manifest.json") from None
-    streams = {}
-    for split, entry in entries.items():
-        shards = [read_shard(folder / shard["file"]) for shard in entry["shards"]]
-        streams[split] = TokenStream(shards, entry["documents"], entry["bytes"])
     return Prepared(folder, manifest["vocab_size"], **streams)

@@ -7,6 +7,7 @@ __all__ = ['perplexity', 'token_losses', 'bits_per_byte', 'Unigram', 'interpolat
 
 # %% ../nbs/09_evaluation.ipynb #1509332b
 import math
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -55,11 +56,14 @@ def token_losses(
     "Loss of every token, each counted once; `UserError` for a stride that cannot be"
     ids, T = torch.from_numpy(_as_array(ids)), model.config.context
     stride = T if stride is None else stride
-    if type(stride) is not int or not 1 <= stride <= T:
+    if not isinstance(stride, Integral) or not 1 <= stride <= T:
         expected = f"expected a whole number from 1 to the context, {T}"
         raise UserError(f"stride is {stride!r}: {expected}")
     if len(ids) < 2:
         raise UserError(f"the text has {len(ids)} ids: at least 2 are needed")
+    assert batch_size > 0, batch_size
+    if not 0 <= ids.min() <= ids.max() < model.config.vocab_size:
+        raise UserError(f"the text has ids beyond the vocabulary of {model.config.vocab_size:,}")
     later = max(0, math.ceil((len(ids) - 1 - T) / stride))  # windows after the first
     padded = F.pad(ids, (0, later * stride + T + 1 - len(ids)))
     windows = padded.unfold(0, T + 1, stride)  # (1 + later, T + 1)
@@ -171,6 +175,7 @@ class InterpolatedBigram:
         return np.where(firsts > 0, pairs / firsts.clip(min=1), single)
 
     def _mixed(self, before, after):
+        "λ n_ab / n_a + (1 - λ) p(b) for arrays of pairs"
         share, single = self._share(before, after), self.unigram.frequencies[after]
         return self.weight * share + (1 - self.weight) * single
 

@@ -9,6 +9,7 @@ __all__ = ['next_token_logits', 'draw', 'with_temperature', 'put_back', 'top_k_f
 # %% ../nbs/08_generation.ipynb #72b7f760
 import math
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -44,11 +45,11 @@ def with_temperature(
     temperature: float = 1.0,  # τ: 0 greedy, below 1 sharper, above 1 flatter
 ) -> torch.Tensor:  # probabilities (..., V) float64
     "Softmax of logits / τ; τ = 0: the first of the largest; `UserError` if τ < 0"
-    if not isinstance(temperature, int | float) or not 0 <= temperature < math.inf:
+    if not isinstance(temperature, Real) or not 0 <= temperature < math.inf:
         expected = "it must be a number of at least 0: 0 takes the most probable token"
         raise UserError(f"temperature is {temperature!r}; {expected}")
     if logits.isnan().any():
-        raise UserError("the scores are not numbers: training diverged, train the network anew")
+        raise UserError("the logits are NaN: training diverged, train the network anew")
     logits = logits.double()
     if temperature == 0:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).double()
@@ -69,7 +70,7 @@ def top_k_filter(
     k: int,  # how many tokens to keep
 ) -> torch.Tensor:  # (..., V)
     "Keeps the k most probable (of equals the lower id); `UserError` unless k >= 1"
-    if type(k) is not int or k < 1:
+    if not isinstance(k, Integral) or k < 1:
         meaning = "how many tokens to choose among"
         expected = f"it must be a whole number of at least 1: {meaning}"
         raise UserError(f"top_k is {k!r}; {expected}")
@@ -83,7 +84,7 @@ def top_p_filter(
     p: float,  # least probability of the kept together, above 0, at most 1
 ) -> torch.Tensor:  # (..., V)
     "Keeps the fewest most probable with p together; `UserError` unless 0 < p <= 1"
-    if not isinstance(p, int | float) or not 0 < p <= 1:
+    if not isinstance(p, Real) or not 0 < p <= 1:
         expected = "it must be a number greater than 0 and at most 1"
         raise UserError(f"top_p is {p!r}; {expected}: the probability to keep")
     ranked, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
@@ -128,9 +129,13 @@ def generate(
     seed: int | None = None,  # the same seed draws the same; None for a new one
 ) -> torch.Tensor:  # the prompts with the new tokens, (T + length,) or (B, T + length)
     "Continues each prompt; each token reads the last `context` ones anew (section 3.1)"
-    ids = torch.as_tensor(ids)
+    ids, V = torch.as_tensor(ids).long(), model.config.vocab_size
     if ids.shape[-1] == 0:
         raise UserError("the prompt has no tokens: give at least one word")
+    if not 0 <= ids.min() <= ids.max() < V:
+        raise UserError(f"the prompt has ids beyond the network's vocabulary of {V:,}")
+    if length < 0 or seed is not None and seed < 0:
+        raise UserError(f"length is {length}, seed {seed}: they must not be negative")
     text = ids.reshape(-1, ids.shape[-1])  # (B, T)
     draws = uniform_draws(seed, range(len(text)), length)  # (B, length)
     with evaluation_mode(model):

@@ -32,7 +32,7 @@ class GPTConfig:
         "Raises `UserError` for an impossible size"
         for name, size in asdict(self).items():
             if name != "dropout" and (type(size) is not int or size < 1):
-                raise UserError(f"{name} must be a positive whole number, not {size!r}")
+                raise UserError(f"{name} must be a positive whole number (int), not {size!r}")
         if self.width % self.heads:
             split = f"width {self.width} cannot be split into {self.heads} equal heads"
             raise UserError(f"{split}: choose a width that is a multiple of heads")

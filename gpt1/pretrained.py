@@ -120,7 +120,8 @@ def read_release(
     except (OSError, ValueError, EOFError) as error:
         reason = f"cannot read the weights in {folder} ({error})"
         raise UserError(f"{reason}; {advice}") from None
-    if not isinstance(shapes, list) or not shapes:
+    whole = isinstance(shapes, list) and shapes and all(isinstance(s, list) for s in shapes)
+    if not whole:
         raise UserError(f"params_shapes.json in {folder} holds no list of shapes; {advice}")
     row = np.concatenate(pieces)
     ends = np.cumsum([math.prod(shape) for shape in shapes])  # of the tensors
@@ -139,7 +140,10 @@ def openai_config(
     layers, rest = divmod(len(shapes) - 2, 2 * len(PARTS))
     if rest or layers < 1:
         raise UserError(f"{len(shapes)} tensors; 2 and 12 for each block were expected")
-    (context, width), (vocab_size, _), inner = shapes[0], shapes[1], shapes[8][2]
+    try:
+        (context, width), (vocab_size, _), (_, _, inner) = shapes[0], shapes[1], shapes[8]
+    except ValueError:
+        raise UserError(f"shapes such as {shapes[0]} are not those of the release") from None
     heads = width // 64 if heads is None else heads
     return GPTConfig(vocab_size, context, layers, heads, width, inner)
 
@@ -181,17 +185,23 @@ def huggingface_config(
             raise UserError(f"{name} is {value!r}; GPT-1 has {expected!r}")
     sizes = {ours: content.get(theirs) for ours, theirs in SIZES.items()}
     inner = 4 * sizes["width"] if type(sizes["width"]) is int else None
-    return GPTConfig(**sizes, inner=inner, dropout=content.get("attn_pdrop", 0.1))
+    rates = {content.get(f"{place}_pdrop", 0.1) for place in ("attn", "embd", "resid")}
+    if len(rates) > 1:
+        raise UserError(f"the dropout rates differ ({rates}); GPT-1 has one for all")
+    return GPTConfig(**sizes, inner=inner, dropout=rates.pop())
 
 # %% ../nbs/10_pretrained.ipynb #4b4b0ce2
 def weights_among(
     tensors: dict[str, torch.Tensor],  # by their names in the file
     config: GPTConfig,  # the sizes
 ) -> dict[str, torch.Tensor]:  # by their names without `transformer.`
-    "Leaves out masks, the numbers of the positions and the tied output layer"
+    "Leaves out masks, positions and the tied output layer; `UserError` if that is not tied"
     masks = [f"h.{layer}.attn.bias" for layer in range(config.layers)]
     others = {"position_ids", "lm_head.weight", *masks}
     short = {name.removeprefix("transformer."): t for name, t in tensors.items()}
+    head, tokens = short.get("lm_head.weight"), short.get("tokens_embed.weight")
+    if head is not None and tokens is not None and not torch.equal(head, tokens):
+        raise UserError("lm_head.weight is not the token embedding; in GPT-1 the two are one")
     return {name: tensor for name, tensor in short.items() if name not in others}
 
 # %% ../nbs/10_pretrained.ipynb #46ca1d56
@@ -222,8 +232,10 @@ def from_huggingface(
     files = file_of(source, "config.json"), file_of(source, "model.safetensors")
     try:
         content, tensors = json.loads(files[0].read_text(encoding="utf8")), load_file(files[1])
-    except (json.JSONDecodeError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{source} is damaged ({error}): get it again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"config.json of {source} is damaged: expected an object in braces")
     config = huggingface_config(content)
     theirs = weights_among(tensors, config)
     return network_with(config, import_weights(theirs, config, source))

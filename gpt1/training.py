@@ -32,6 +32,7 @@ def update(
     "One step: forward, backward, clip, change the weights (paper, section 4.1; `opt.py`)"
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     size = len(inputs) if micro_batch_size is None else micro_batch_size
+    assert size > 0 and grad_clip > 0, (size, grad_clip)
     counted = targets != -100  # targets that count in the mean
     optimizer.zero_grad()
     loss = torch.zeros((), device=inputs.device)
@@ -58,6 +59,7 @@ def evaluate_loss(
     "Mean loss over windows side by side; what is left after the last whole window is not counted"
     if len(stream) < 2:
         raise UserError(f"the validation text has {len(stream)} ids, at least 2 are needed")
+    assert batch_size > 0 and (windows is None or windows > 0), (batch_size, windows)
     T = min(model.config.context, len(stream) - 1)
     count = (len(stream) - 1) // T
     count = count if windows is None else min(count, windows)
@@ -87,6 +89,7 @@ def fit(
     sample: Callable | None = None,  # gets the model, returns text to print; None: print nothing
 ) -> list[dict]:  # step, loss, grad_norm of each step; valid_loss of every `every`th and the last
     "Train by the paper's recipe (section 4.1); leaves the model in evaluation mode"
+    assert 0 <= warmup < max(1, steps), f"warmup {warmup} is not below steps {steps}"
     optimizer = Adam(parameter_groups(model, weight_decay))
     device, history = next(model.parameters()).device, []
     model.train()

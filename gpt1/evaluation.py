@@ -199,16 +199,16 @@ class InterpolatedBigram:
 def compare(
     losses: dict[str, np.ndarray],  # by model: losses of the same tokens, (N,) nats
     byte_count: float,  # length of these tokens' text in UTF-8 bytes
-) -> list[dict]:  # a row a model: model, tokens, nats a token, perplexity, bits a byte
+) -> list[dict]:  # a row a model: model, tokens, nats per token, perplexity, bits per byte
     "Models side by side on the same text"
     assert len({len(values) for values in losses.values()}) == 1, "not the same tokens"
     return [
         {
             "model": name,
             "tokens": len(values),
-            "nats a token": float(np.mean(values)),
+            "nats per token": float(np.mean(values)),
             "perplexity": perplexity(values),
-            "bits a byte": bits_per_byte(np.sum(values), byte_count),
+            "bits per byte": bits_per_byte(np.sum(values), byte_count),
         }
         for name, values in losses.items()
     ]

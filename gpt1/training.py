@@ -55,7 +55,7 @@ def evaluate_loss(
     stream,  # ids to measure on, a `TokenStream`
     batch_size: int = 16,  # windows at a time
     windows: int | None = None,  # measure on the first ones only; None for all
-) -> float:  # nats a token
+) -> float:  # nats per token
     "Mean loss over windows side by side; what is left after the last whole window is not counted"
     if len(stream) < 2:
         raise UserError(f"the validation text has {len(stream)} ids, at least 2 are needed")

@@ -25,8 +25,9 @@ from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from ..common import UserError, one_line_errors, write_text
 from ..evaluation import InterpolatedBigram, Unigram, compare, token_losses
 from .sources import cost_of, documents
-from .preparation import Batches, Prepared, only_one, open_prepared, prepare_source
-from .preparation import texts_of
+from ..data import Batches
+from .files import only_one
+from .preparation import Prepared, open_prepared, prepare_source
 from .writing import write
 from ..model import GPT, PRESETS, GPTConfig, count_parameters, preset
 from .kernels import speed_up
@@ -128,7 +129,7 @@ def encode_source(
 ) -> tuple[np.ndarray, int]:  # ids, with a line break before and after each document; bytes
     "Encodes documents until there are enough ids; raises `UserError` if there is no text"
     parts, total, size = [[tokenizer.end_of_document]], 0, 0
-    for text in texts_of(documents(source, column, streaming=limit is not None)):
+    for text in (row["text"] for row in documents(source, column, streaming=limit is not None)):
         if text and not text.isspace():
             parts.append([*tokenizer.encode(text), tokenizer.end_of_document])
             total += len(parts[-1])
@@ -216,7 +217,8 @@ def _data_of_run(folder, data, preset_name, tokenizer, **how):
     if (given / "manifest.json").exists():
         return open_prepared(given)
     if not (folder / "data" / "manifest.json").exists():
-        prepare_source(data, folder / "data", preset(preset_name).vocab_size, tokenizer, **how)
+        how |= {"vocab_size": preset(preset_name).vocab_size, "tokenizer": tokenizer}
+        prepare_source(data, folder / "data", **how)
     prepared = open_prepared(folder / "data")
     if prepared.source != str(data):
         raise UserError(

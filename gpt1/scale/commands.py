@@ -31,11 +31,13 @@ from .preparation import Prepared, open_prepared, prepare_source
 from .writing import write
 from ..model import GPT, PRESETS, GPTConfig, count_parameters, preset
 from .kernels import speed_up
-from .runs import Stopped, TrainingConfig, check_trained_here, checkpoint_folders
-from .runs import choose_device, draw_loss, join_team, load_model, make_optimizer
-from .runs import newest_checkpoint, recipe, rows_at_a_time, share_and_compile
+from .checkpoints import check_trained_here, checkpoint_folders, choose_device
+from .checkpoints import load_model, newest_checkpoint
+from .distributed import join_process_group, launched_world_size
+from .files import Stopped
+from .runs import TrainingConfig, draw_loss, estimate_run, recipe
 from .runs import status as status_of
-from .runs import train, training_step, wants_compiling
+from .runs import train, wants_compiling
 
 # %% ../../nbs/scale/34_commands.ipynb #1d579136
 def evaluation_batch(
@@ -191,24 +193,15 @@ def steps_in(
     model_config: GPTConfig,  # sizes of the network
     config: TrainingConfig,  # settings
     device: str = "auto",  # where to train
-    micro_batch: int | None = None,  # sequences at a time; None: as `train` would
-    compile: str = "auto",  # whether to compile
-) -> int:  # number of updates, at least 10
-    "How many updates fit into a time, measured on a throw-away network, with a tenth to spare"
+    micro_batch_size: int | None = None,  # sequences at a time; None: as `train` would
+    compiled: str = "auto",  # whether to compile
+) -> int:  # number of steps, at least 10
+    "How many steps fit into a time, measured on a throw-away network, with a tenth to spare"
     if not minutes > 0:
         raise UserError(f"minutes is {minutes}; it must be greater than zero")
-    where = choose_device(device)
-    model = speed_up(GPT(model_config)).to(where).train()
-    optimizer = make_optimizer(model, config)
-    network = share_and_compile(model, wants_compiling(compile, where))
-    rows = micro_batch or rows_at_a_time(where, model_config.context)
-    batches = Batches(data.train, config.batch_size, model_config.context, config.seed)
-    for step in range(3):  # the first ones are slow
-        training_step(network, optimizer, batches, step, config, rows)[0].item()
-    start = time.perf_counter()
-    for step in range(3, 8):
-        training_step(network, optimizer, batches, step, config, rows)[0].item()
-    return max(10, int(0.9 * 60 * minutes / ((time.perf_counter() - start) / 5)))
+    options = dict(micro_batch_size=micro_batch_size, compiled=compiled)
+    seconds = estimate_run(model_config, config, device, **options)["step_seconds"]
+    return max(10, int(0.9 * 60 * minutes / seconds))
 
 # %% ../../nbs/scale/34_commands.ipynb #ff23a33a
 def _data_of_run(folder, data, preset_name, tokenizer, **how):
@@ -324,7 +317,7 @@ def _check_arguments(folder, steps, minutes, micro_batch, resume, fresh):
         raise UserError(f"{pair} exclude each other; give one of them")
     if minutes is not None and not 0 < minutes < math.inf:
         raise UserError(f"minutes is {minutes}; it must be greater than zero, and finite")
-    if minutes is not None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if minutes is not None and launched_world_size() > 1:
         raise UserError("--minutes is for one process; give --steps to several")
     if micro_batch is not None and micro_batch < 1:
         raise UserError(f"micro_batch is {micro_batch}; it must be at least 1")
@@ -334,11 +327,11 @@ def _check_arguments(folder, steps, minutes, micro_batch, resume, fresh):
         )
 
 # %% ../../nbs/scale/34_commands.ipynb #3fb1485f
-def _set_up(team, folder, changes, preset, data, minutes, fresh, source, how):
+def _set_up(group, folder, changes, preset, data, minutes, fresh, source, how):
     "The data of a run, the sizes of its network, and its settings"
     source = dict(data=data, preset_name=preset, **source)
-    with team.leader_first("set up"):
-        if fresh and team.leads:
+    with group.main_process_first("set up"):
+        if fresh and group.is_main_process:
             with only_one(folder, "training") if folder.exists() else nullcontext():
                 _start_afresh(folder, **source)
         is_prepared = (Path(data).expanduser() / "manifest.json").exists()
@@ -361,12 +354,12 @@ def _set_up(team, folder, changes, preset, data, minutes, fresh, source, how):
     return prepared, sizes, config
 
 # %% ../../nbs/scale/34_commands.ipynb #1c0d6373
-def _train_and_report(team, folder, preset, prepared, sizes, config, how):
+def _train_and_report(group, folder, preset, prepared, sizes, config, how):
     "Trains, and shows what came out"
     done = newest_checkpoint(folder, quiet=True)[1].get("step", 0)
     size, tokens = count_parameters(sizes)["total"], f"{config.batch_size} x {sizes.context} tokens"
-    where = f"{choose_device(how['device'])}" + (f", {team.ranks} processes" * (team.ranks > 1))
-    if team.leads:
+    where = f"{choose_device(how['device'])}" + (f", {group.world_size} processes" * (group.world_size > 1))
+    if group.is_main_process:
         print(
             f"{'resuming' if done else 'training'} {preset}: {size:,} parameters, "
             f"{config.steps:,} updates of {tokens} on {where}"
@@ -376,12 +369,12 @@ def _train_and_report(team, folder, preset, prepared, sizes, config, how):
     tokenizer = prepared.tokenizer()
     sample = lambda model: write(model, tokenizer, "", length=40, temperature=0.8, seed=0)[0]
     try:
-        train(folder, prepared, sizes, config, sample=sample, team=team, **how)
+        train(folder, prepared, sizes, config, sample=sample, group=group, **how)
     except Stopped as stop:
-        if team.leads:
+        if group.is_main_process:
             print(f"\nstopped and saved in {folder}; run the same command again to resume", file=sys.stderr)
         raise SystemExit(stop.status) from None
-    if team.leads:
+    if group.is_main_process:
         if done == config.steps:
             print("this run is finished; --fresh starts it again, --out another one")
         print("\n" + report(folder, prepared, how["device"]))
@@ -418,10 +411,10 @@ def gpt1_train(
     folder = Path(out or f"runs/{preset}")
     changes = dict(steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
     source = dict(tokenizer=tokenizer, column=column, streaming=streaming)
-    how = dict(device=device, micro_batch=micro_batch, compile=compile)
-    with join_team() as team:
+    how = dict(device=device, micro_batch_size=micro_batch, compiled=compile)
+    with join_process_group() as group:
         recipe(preset, **{name: value for name, value in changes.items() if value is not None})
         wants_compiling(compile, choose_device(device))
         _check_arguments(folder, steps, minutes, micro_batch, resume, fresh)
-        made = _set_up(team, folder, changes, preset, data, minutes, fresh, source, how)
-        _train_and_report(team, folder, preset, *made, how | dict(tensorboard=tensorboard))
+        made = _set_up(group, folder, changes, preset, data, minutes, fresh, source, how)
+        _train_and_report(group, folder, preset, *made, how | dict(tensorboard=tensorboard))

@@ -45,7 +45,7 @@ from gpt1.pretrained import (
     turned,
     weights_among,
 )
-from .runs import FusedAdam, load_model, save_checkpoint
+from .checkpoints import load_model, save_checkpoint
 
 # %% ../../nbs/scale/32_conversion.ipynb #fce1fd66
 _READ = (torch.float32, torch.float16, torch.bfloat16)  # each exactly a float32
@@ -505,7 +505,7 @@ def to_run(
     }
     with new_folder(folder) as temporary:
         tokenizer.save(temporary / "tokenizer")
-        save_checkpoint(temporary, 0, copy, FusedAdam(copy.parameters()), facts)
+        save_checkpoint(temporary, 0, copy, None, facts)
         write_text(temporary / "run.json", json.dumps(origin, indent=1))
 
 # %% ../../nbs/scale/32_conversion.ipynb #a4b6949d

@@ -430,7 +430,8 @@ def share_of_reading(
     from gpt1.scale.preparation import open_prepared
     from gpt1.model import GPT, preset
     from gpt1.scale.kernels import speed_up
-    from gpt1.scale.runs import choose_device, make_optimizer, recipe, training_step
+    from gpt1.scale.checkpoints import choose_device
+    from gpt1.scale.runs import make_optimizer, recipe, training_step
 
     prepared, settings = open_prepared(folder), recipe(preset_name)
     config = preset(preset_name, vocab_size=prepared.vocab_size)

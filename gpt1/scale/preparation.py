@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHUNK', 'COUNTS', 'Shard', 'read_shard', 'Chunk', 'chunks_of', 'EncodedSplit', 'EncodedChunk', 'encode_chunk',
            'write_shards', 'read_progress', 'prepare', 'Prepared', 'open_prepared', 'CostEstimate', 'estimate_cost',
-           'prepare_source', 'gpt1_prepare', 'Prefetcher']
+           'prepare_source', 'Prefetcher']
 
 # %% ../../nbs/scale/24_preparation.ipynb #387c7180
 import hashlib
@@ -497,14 +497,14 @@ def prepare(
     "Tokenises a corpus to shards; resumes where an earlier call was killed; `UserError`"
     folder, processes = as_path(folder), whole_number("processes", processes, most=1024)
     numbers = _checked_numbers(valid_fraction, shard_ids=shard_ids, longest=longest)
-    if exists(folder / "manifest.json"):
-        advice = "choose another folder, or delete it first"
-        raise UserError(f"{folder} already holds prepared data; {advice}")
     if not isinstance(texts, Source):
         check_documents(texts)
         texts = source_of_list(texts, str(source))
     settings = _settings(texts, numbers, settings or {})
     with _at_work_in(folder) as progress:
+        if exists(folder / "manifest.json"):
+            advice = "choose another folder, or delete it first"
+            raise UserError(f"{folder} already holds prepared data; {advice}")
         records = _records(folder, texts, progress, settings)
         how = dict(settings=settings, progress=progress, records=records, processes=processes)
         return _write(folder, _tracked(texts, records), tokenizer, **how)
@@ -533,7 +533,7 @@ def _tokenizer_in(folder):
     "The tokenizer beside shards; `UserError` if there is none, or half of one"
     with looking_at(folder):
         if not (folder / "tokenizer").is_dir():  # else its name might be looked for on the Hub
-            raise UserError(f"there is no folder {folder / 'tokenizer'}; {_again(folder)}")
+            raise UserError(f"{folder / 'tokenizer'} does not exist; {_again(folder)}")
     return load_tokenizer(folder / "tokenizer")
 
 # %% ../../nbs/scale/24_preparation.ipynb #977a0314
@@ -684,7 +684,7 @@ def _vocabulary(source, vocab_size, learn_from, *, processes, longest):
 
 
 def _finished(folder, source, settings, tokenizer):
-    "The manifest of a folder that the same command prepared before; `UserError` if it was another"
+    "The manifest of a folder that was prepared before with the same settings; `UserError` if not"
     manifest, _ = _read_manifest(folder)
     before = manifest["settings"]
     if "sizes" in before:  # of an earlier version, which did not note what the files hold
@@ -699,7 +699,7 @@ def _finished(folder, source, settings, tokenizer):
         if manifest[split]["shards"]:  # a part may have none
             _open_split(folder, manifest, split)
     (folder / "progress.json").unlink(missing_ok=True)
-    print(f"{folder} is prepared already, by the same command")
+    print(f"{folder} is prepared already, with these settings")
     return manifest
 
 # %% ../../nbs/scale/24_preparation.ipynb #a210452a
@@ -765,60 +765,6 @@ def prepare_source(
         manifest = _write(folder, share_of(tracked, number, of), given, **how)
     print(_in_words(folder, manifest))
     return manifest
-
-# %% ../../nbs/scale/24_preparation.ipynb #24c00002
-from fastcore.script import call_parse
-
-from ..common import one_line_errors
-
-# %% ../../nbs/scale/24_preparation.ipynb #24c00003
-def _join_or_check(join, check):
-    "Does what --join and --check ask for; gives a line to print"
-    from gpt1.scale.integrity import check_prepared, join_parts
-
-    if None not in (join, check):
-        raise UserError("give --join or --check and not both; joining checks every part")
-    if not (join or check):
-        raise UserError("the folder is empty; name one after --join or --check")
-    if check:
-        return check_prepared(check)
-    whole = join_parts(join)
-    counts = (f"{whole[split]['documents']:,} {split} documents" for split in SPLITS)
-    return f"{join}: joined, {' and '.join(counts)}"
-
-
-@call_parse
-@one_line_errors()
-def gpt1_prepare(
-    data: str = "docstrings",  # docstrings, openwebtext, a file or folder, or owner/name on the Hub
-    out: str = "prepared",  # folder to write
-    vocab_size: int = 40_478,  # entries of the vocabulary to learn
-    tokenizer: str = None,  # to use one: a folder, owner/name on the Hub, or gpt2
-    valid_fraction: float = 0.02,  # share of the documents for validation, at least one
-    column: str = "text",  # column that holds the text
-    split: str = "train",  # split of a Hub data set
-    config: str = None,  # configuration of a Hub data set
-    boundary: str = "auto",  # one document of a text file: auto, file or blank
-    streaming: bool = False,  # read while tokenising instead of downloading first
-    processes: int = None,  # how many encode (default: one a CPU)
-    shard_ids: int = 1 << 26,  # ids after which shards are written
-    longest: int = LONGEST,  # bytes of a document at most; longer ones are skipped
-    part: str = "1/1",  # prepare one part of several, such as 2/4
-    join: str = None,  # make one corpus of all the parts in this folder, and do nothing else
-    check: str = None,  # read every byte of this prepared folder, and do nothing else
-):
-    "Tokenise a corpus to disk, ready for gpt1_train --data FOLDER; run it again to resume"
-    if join is not None or check is not None:
-        return print(_join_or_check(join, check))
-    options = dict(column=column, split=split, config=config, boundary=boundary, streaming=streaming)
-    options |= dict(valid_fraction=valid_fraction, processes=processes, shard_ids=shard_ids)
-    options |= dict(longest=longest, part=part, vocab_size=vocab_size, tokenizer=tokenizer)
-    try:
-        prepare_source(data, out, **options)
-    except KeyboardInterrupt:
-        advice = "finished shards are kept, run the same command again to resume"
-        print(f"stopped; {advice}", file=sys.stderr)
-        raise SystemExit(130) from None
 
 # %% ../../nbs/scale/24_preparation.ipynb #add80114
 class Prefetcher:

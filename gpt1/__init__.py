@@ -1,1 +1,50 @@
+"""The GPT-1 paper as a book you can run; this is its public API, imported as it is used.
+
+    import gpt1
+
+    gpt1.prepare_source("my_book.txt", "my_data", vocab_size=2048, processes=1)
+    data = gpt1.open_prepared("my_data")
+    config = gpt1.preset("tiny", vocab_size=data.vocab_size)
+    gpt1.train("my_run", data, config, gpt1.recipe("tiny", steps=500))
+    model, tokenizer = gpt1.load_model("my_run")
+    print(gpt1.write(model, tokenizer, "Once upon a time", length=50)[0])
+"""
+from importlib import import_module
+import sys
+
 __version__ = "0.1.0"
+
+_MODULES = {  # where each name is from; of two, the one that is made for size
+    "gpt1.scale.sources": ["documents", "open_source"],
+    "gpt1.scale.fast_encoding": ["FastBPETokenizer", "GPT2Tokenizer", "load_tokenizer"],
+    "gpt1.scale.preparation": ["prepare", "prepare_source", "open_prepared"],
+    "gpt1.model": ["GPT", "GPTConfig", "preset", "count_parameters"],
+    "gpt1.scale.kernels": ["speed_up"],
+    "gpt1.scale.runs": ["TrainingConfig", "recipe", "train", "status", "load_model"],
+    "gpt1.scale.writing": ["write", "generate", "stream_text"],
+    "gpt1.scale.commands": ["evaluate"],
+    "gpt1.scale.conversion": [
+        "from_openai", "from_huggingface", "to_openai", "to_huggingface", "to_run", "convert"
+    ],
+    "gpt1.common": ["UserError"],
+}
+_PLACES = {name: (module, name) for module, names in _MODULES.items() for name in names}
+_PLACES["BPETokenizer"] = _PLACES.pop("FastBPETokenizer")
+__all__ = sorted(_PLACES)
+
+if sys.argv[:1] == ["-m"] and "gpt1.training" in sys.orig_argv[:4]:  # python -m gpt1.training
+    sys.exit("gpt1.training is not a command any more; run gpt1_train, with the same options")
+
+
+def __getattr__(name):
+    "Imports a name of the public API when it is first used"
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, original = _PLACES[name]
+    value = globals()[name] = getattr(import_module(module), original)
+    return value
+
+
+def __dir__():
+    "The public API beside what the module has already"
+    return sorted({*globals(), *__all__} - {"import_module", "sys"})

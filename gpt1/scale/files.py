@@ -275,11 +275,15 @@ def stop_signals(
     "Inside, SIGINT, SIGTERM and SIGHUP are handled alike; afterwards as before"
 
     def stop(number, frame):
-        if handler is None:
+        if os.getpid() != process:  # a forked worker has these handlers too: it just ends
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif handler is None:
             raise Stopped(number)
-        handler(number)
+        else:
+            handler(number)
 
-    before = {}
+    before, process = {}, os.getpid()
     try:
         if threading.current_thread() is threading.main_thread():  # others can't have handlers
             for number in _STOP_SIGNALS:

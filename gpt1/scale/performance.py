@@ -486,15 +486,15 @@ def compare_generation(
     "Writes greedily from one token with ours and with `transformers`, the same weights"
     import torch
 
-    from gpt1.scale.writing import generate, lay_out
+    from gpt1.scale.writing import generate, pack_weights
     from gpt1.model import GPTConfig
 
     ours, theirs = random_pair(config or GPTConfig())
     read = weight_reader(ours)
-    ours, start = lay_out(ours), torch.ones(1, 1, dtype=torch.int64)
+    ours, start = pack_weights(ours), torch.ones(1, 1, dtype=torch.int64)
     limits = dict(min_new_tokens=new_tokens, max_new_tokens=new_tokens, do_sample=False)
     contenders = {
-        "gpt1": lambda: generate(ours, start, new_tokens, greedy=True),
+        "gpt1": lambda: generate(ours, start, new_tokens, temperature=0),
         "the weights, once a token": lambda: [read() for _ in range(new_tokens)],
     }
     rows = side_by_side(contenders, rounds)

@@ -4,14 +4,13 @@
 
 # %% auto #0
 __all__ = ['PIECES', 'import_weights', 'export_weights', 'new_folder', 'to_openai', 'from_openai', 'from_huggingface',
-           'to_huggingface', 'read_vocabulary', 'to_run', 'kind_of', 'convert', 'gpt1_convert']
+           'to_huggingface', 'read_vocabulary', 'to_run', 'kind_of', 'convert']
 
 # %% ../../nbs/scale/32_conversion.ipynb #4ecd166b
 import json
 import math
 import os
 import re
-import shlex
 import shutil
 from dataclasses import asdict
 from collections.abc import Callable, Iterator
@@ -21,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fastcore.script import call_parse
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -32,7 +30,7 @@ from gpt1.scale.fast_encoding import (
     from_hub,
     load_tokenizer,
 )
-from ..common import UserError, one_line_errors, write_text
+from ..common import UserError, write_text
 from .. import pretrained
 from ..model import GPT, GPTConfig, count_parameters
 from gpt1.pretrained import (
@@ -574,35 +572,3 @@ def convert(
     origin = {"source": source} if to == "run" else {}
     writers[to](model, target, vocabulary, **origin)
     return model
-
-# %% ../../nbs/scale/32_conversion.ipynb #ffa35bba
-def _what_next(target, to, config):
-    "A command that uses what was written"
-    where = shlex.quote(str(target))
-    if to == "run":
-        return f'gpt1_generate "The" --run {where}'
-    if to == "openai":
-        heads = "" if config.heads * 64 == config.width else f" --heads {config.heads}"
-        return f"gpt1_convert {where} {shlex.quote(f'{target}-run')}{heads}"
-    arguments = f'"text-generation", {json.dumps(str(target))}'
-    code = f'import transformers as t; print(t.pipeline({arguments})("The"))'
-    return f"python -c {shlex.quote(code)}"
-
-# %% ../../nbs/scale/32_conversion.ipynb #641d36f0
-@call_parse
-@one_line_errors()
-def gpt1_convert(
-    source: str,  # a run, OpenAI's folder model, Hugging Face's folder, or owner/name on the Hub
-    target: str,  # the folder to make
-    to: str = "run",  # run, huggingface or openai
-    tokenizer: str = None,  # if SOURCE holds no vocabulary: a folder, or owner/name on the Hub
-    heads: int = None,  # for OpenAI's format: attention heads (default: width / 64)
-):
-    "Convert GPT-1's weights between OpenAI's release, Hugging Face and a run"
-    config = convert(source, target, to, tokenizer, heads).config
-    note = "; its tokenizer cuts text by BERT's rules, so some ids differ (see notebook 10)"
-    print(
-        f"wrote {target}: {to}, {count_parameters(config)['total']:,} parameters, "
-        f"{config.vocab_size:,} entries in the vocabulary{note if to == 'huggingface' else ''}; "
-        f"next: {_what_next(target, to, config)}"
-    )

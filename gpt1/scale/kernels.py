@@ -85,6 +85,11 @@ def attention_with_dropout(
     return torch.cat(outputs, -2)
 
 # %% ../../nbs/scale/26_kernels.ipynb #c4074289
+def _compiled_for_a_card(tensor):
+    "Whether `torch.compile` is at work for another device than a CPU"
+    return torch.compiler.is_compiling() and tensor.device.type != "cpu"
+
+
 def _loss_of_chunk(hidden, matrix, targets, share, vocab_size):
     "The part of the loss of some tokens, and the gradient of their logits but for `share`"
     logits = F.linear(hidden, matrix)  # (rows, V) and columns of padding
@@ -95,8 +100,9 @@ def _loss_of_chunk(hidden, matrix, targets, share, vocab_size):
     right = targets.where(targets != -100, 0)[:, None]  # -100: any token, its share is 0
     loss = -(log_probability.gather(1, right)[:, 0] * share).sum()
     gradient = log_probability.exp_()  # in the same room
-    if torch.compiler.is_compiling() and hidden.device.type != "cpu":  # fuses with exp and cast
-        gradient = gradient - (torch.arange(len(matrix), device=right.device) == right)
+    if _compiled_for_a_card(logits):  # what is pointwise fuses with exp and cast
+        is_right = torch.arange(len(matrix), device=right.device) == right
+        gradient = torch.where(is_right, gradient - 1, gradient)
     else:
         gradient.scatter_add_(1, right, torch.full_like(right, -1, dtype=wide))
     return loss, gradient.to(matrix.dtype)
@@ -123,6 +129,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 weight = weight[:, None].to(hidden.dtype)
                 to_hidden[chunk] = (gradient @ padded).mul_(weight)
                 to_matrix.add_(gradient.T @ (h * weight))
+            del gradient  # before the next chunk makes its own
         if learning:
             ctx.save_for_backward(to_hidden, to_matrix[:V].to(matrix.dtype))
         return loss

@@ -20,7 +20,8 @@ _MODULES = {  # where each name is from; of two, the one that is made for size
     "gpt1.scale.preparation": ["prepare", "prepare_source", "open_prepared"],
     "gpt1.model": ["GPT", "GPTConfig", "preset", "count_parameters"],
     "gpt1.scale.kernels": ["speed_up"],
-    "gpt1.scale.runs": ["TrainingConfig", "recipe", "train", "status", "load_model"],
+    "gpt1.scale.checkpoints": ["load_model"],
+    "gpt1.scale.runs": ["TrainingConfig", "recipe", "train", "status"],
     "gpt1.scale.writing": ["write", "generate", "stream_text"],
     "gpt1.scale.commands": ["evaluate"],
     "gpt1.scale.conversion": [

@@ -17,7 +17,6 @@ import re
 import shlex
 import shutil
 import sys
-import time
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from gpt1.model import GPT, GPTConfig
     from gpt1.scale.fast_encoding import GPT2Tokenizer
     from gpt1.scale.preparation import Prepared
-    from gpt1.scale.runs import TrainingConfig
 
 # %% ../../nbs/scale/34_commands.ipynb #34c0001a
 class _Lazy:

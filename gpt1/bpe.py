@@ -11,12 +11,12 @@ __all__ = ['END', 'UNKNOWN', 'LINE_BREAK', 'SPECIALS', 'characters_of', 'first_n
 import hashlib
 import heapq
 import json
+import operator
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
-from operator import index
 from pathlib import Path
 
 from .common import UserError, write_text
@@ -269,7 +269,7 @@ class BPETokenizer:
     ) -> str:  # words in lower case with single spaces between them
         "Ids to text, special tokens by name; `UserError` for an id that does not exist"
         names = [*self.pieces, *(name + END for name in SPECIALS)]
-        ids = [index(number) for number in ids]
+        ids = [operator.index(number) for number in ids]
         for number in ids:
             if not 0 <= number < len(names):
                 raise UserError(f"id {number} does not exist: the ids are 0 to {len(names) - 1:,}")

@@ -118,7 +118,8 @@ def write_shard(
     "Write ids with header and document boundaries, atomically"
     dtype, total = id_type(vocab_size), int(lengths.sum())
     assert sum(map(len, ids)) == total, "the lengths are not those of the ids"
-    assert all(piece.max(initial=0) < vocab_size for piece in ids), "an id beyond the vocabulary"
+    most = np.iinfo(dtype).max
+    assert all(piece.max(initial=0) <= most for piece in ids), f"an id above {most}"
     sizes = dtype.itemsize, vocab_size, total, len(lengths)
     header = HEADER.pack(MAGIC, VERSION, *sizes, bytes.fromhex(fingerprint))
     pieces = [header.ljust(HEADER_SIZE, b"\0")]

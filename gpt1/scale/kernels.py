@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['FASTER', 'random_words', 'keep_mask', 'dropout', 'attention_with_dropout', 'chunked_cross_entropy', 'sigmoid_gelu',
-           'keep_freed_memory', 'CheapDropout', 'BlockwiseAttention', 'SigmoidMLP', 'ChunkedLossGPT', 'speed_up']
+           'CheapDropout', 'BlockwiseAttention', 'SigmoidMLP', 'ChunkedLossGPT', 'speed_up']
 
 # %% ../../nbs/scale/26_kernels.ipynb #4ec2bb28
-import ctypes
 import math
 
 import torch
@@ -166,16 +165,6 @@ def sigmoid_gelu(
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     u = math.sqrt(2 / math.pi) * (wide + 0.044715 * wide**3)
     return (wide * torch.sigmoid(2 * u)).to(x.dtype)
-
-# %% ../../nbs/scale/26_kernels.ipynb #c75c5f48
-def keep_freed_memory() -> bool:  # whether this system can be told
-    "From now on this process keeps freed memory for its next use; for training on a CPU"
-    try:
-        mallopt = ctypes.CDLL(None).mallopt  # of glibc
-    except (AttributeError, OSError, TypeError):  # another system
-        return False
-    trim_threshold, mmap_max = -1, -4  # names of `malloc.h`
-    return mallopt(mmap_max, 0) == 1 and mallopt(trim_threshold, -1) == 1
 
 # %% ../../nbs/scale/26_kernels.ipynb #14768a87
 class CheapDropout(nn.Dropout):

@@ -348,7 +348,14 @@ def _data_of(request, before):
         raise UserError(f"the data are no longer in {known}; say with --data where they are now")
     if is_file or not made:  # a file may have another name, or another content
         size = {"vocab_size": models.preset(request.preset).vocab_size}
-        preparation.prepare_source(data, folder, **size | request.reading)
+        is_new = not exists(request.folder)
+        try:
+            preparation.prepare_source(data, folder, **size | request.reading)
+        except UserError:
+            with suppress(OSError):  # something is in it
+                if is_new:
+                    request.folder.rmdir()
+            raise
     prepared = preparation.open_prepared(folder)
     prepared.tokenizer()  # checks that vocabulary and shards fit
     return prepared

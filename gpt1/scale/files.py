@@ -127,8 +127,8 @@ def only_one(
     folder: Path,  # the folder; made if it is not there
     doing: str,  # what a second process is told: "another process is … in the folder"
 ) -> Iterator[None]:
-    "Makes the folder and keeps a second process out of it; `UserError` for that one"
-    path = folder / ".lock"
+    "Keeps a second process out of a folder; `UserError` for that one"
+    path, is_new = folder / ".lock", not exists(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(path, "a")
@@ -145,8 +145,10 @@ def only_one(
         try:
             yield
         finally:
-            with suppress(OSError):  # Windows cannot delete a file that is open; it may stay
+            with suppress(OSError):  # Windows can't delete an open file; it may stay
                 path.unlink()
+                if is_new:  # it is removed if it is still empty
+                    folder.rmdir()
 
 
 def is_locked(

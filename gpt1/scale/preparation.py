@@ -279,6 +279,27 @@ def _is_manifest(value):
     )
 
 # %% ../../nbs/scale/24_preparation.ipynb #41c40043
+def _read_manifest(folder):
+    "The manifest, and its text; `UserError` if it is missing or damaged"
+    path = folder / "manifest.json"
+    if not exists(path):
+        reason = "holds no prepared data (no manifest.json); run gpt1_prepare first"
+        if any(folder.glob("part-*-of-*")):
+            reason = "holds parts of a corpus; join them with gpt1_prepare --join"
+        if exists(folder / "progress.json"):
+            reason = "is not prepared to its end; run the same command again to resume"
+        raise UserError(f"{folder} {reason}")
+    try:
+        with looking_at(path):
+            text = path.read_text(encoding="utf8")
+        manifest = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        manifest = None
+    if not _is_manifest(manifest):
+        raise UserError(f"{path} is damaged; {_again(folder)}")
+    return manifest, text
+
+
 def read_progress(
     folder: Path,  # where a corpus is being prepared
 ) -> dict | None:  # `manifest`, `next` position, `files` read so far; None: not begun
@@ -582,27 +603,6 @@ def _tokenizer_in(folder):
     return load_tokenizer(folder / "tokenizer")
 
 # %% ../../nbs/scale/24_preparation.ipynb #977a0314
-def _read_manifest(folder):
-    "The manifest, and its text; `UserError` if it is missing or damaged"
-    path = folder / "manifest.json"
-    if not exists(path):
-        reason = "holds no prepared data (no manifest.json); run gpt1_prepare first"
-        if any(folder.glob("part-*-of-*")):
-            reason = "holds parts of a corpus; join them with gpt1_prepare --join"
-        if exists(folder / "progress.json"):
-            reason = "is not prepared to its end; run the same command again to resume"
-        raise UserError(f"{folder} {reason}")
-    try:
-        with looking_at(path):
-            text = path.read_text(encoding="utf8")
-        manifest = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        manifest = None
-    if not _is_manifest(manifest):
-        raise UserError(f"{path} is damaged; {_again(folder)}")
-    return manifest, text
-
-
 def _open_split(folder, manifest, split):
     "The shards of a split as a stream, checked against the manifest"
     shards, same = [], (manifest["vocab_size"], manifest["fingerprint"])

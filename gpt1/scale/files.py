@@ -129,8 +129,9 @@ def only_one(
     doing: str,  # what a second process is told: "another process is … in the folder"
 ) -> Iterator[None]:
     "Keeps a second process out of a folder; `UserError` for that one"
-    path, is_new = folder / ".lock", not exists(folder)
+    path = folder / ".lock"
     try:
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         file = open(path, "a")
     except OSError as error:

@@ -80,7 +80,8 @@ def _damages(folder, manifest):
         if damage := _damage_of_shard(folder / entry["file"], entry, end):
             bad.append(f"{entry['file']} ({damage})")
     strays = _strays(folder, entries)
-    return bad + [f"{name} (it is not in the manifest; move it away)" for name in strays]
+    reason = "it is not in the manifest; move it away"
+    return bad + [f"{name} ({reason})" for name in strays]
 
 
 def check_prepared(
@@ -92,7 +93,7 @@ def check_prepared(
     if bad := _damages(folder, manifest):
         advice = _again(folder)
         if str(manifest["settings"].get("part")).startswith("all "):
-            advice = "delete the parts that are, prepare these again, and join once more"
+            advice = "delete the parts that are, prepare these again, and join again"
         raise UserError(f"{folder} is damaged: {', '.join(bad)}; {advice}")
     count = len(_shards_in(manifest))
     total = sum(manifest[split]["ids"] for split in SPLITS)
@@ -100,29 +101,38 @@ def check_prepared(
 
 # %% ../../nbs/scale/25_integrity.ipynb #d2bacf5f
 def _alike(manifest):
-    "What parts must have in common: settings, tokenizer, and the files that they both read"
-    files = {file["name"]: file["sha256"] for file in manifest.get("files", []) if file["sha256"]}
-    return manifest["settings"] | {"part": "", "tokenizer": manifest["fingerprint"]}, files
+    "What parts must have in common: settings, tokenizer, and files that they both read"
+    settings = manifest["settings"] | {"part": "", "tokenizer": manifest["fingerprint"]}
+    files = {file["name"]: file["sha256"] for file in manifest.get("files", [])}
+    return settings, {name: digest for name, digest in files.items() if digest}
+
+
+def _check_alike(folder, names, manifests):
+    "`UserError` if two parts differ in what they must have in common"
+    (one, read), (two, also_read) = map(_alike, manifests)
+    both = read.keys() & also_read.keys()
+    one |= {name: read[name] for name in both}
+    two |= {name: also_read[name] for name in both}
+    begin = f"{' and '.join(names)} in {folder} do not belong together:"
+    _check_same(one, two, begin, "prepare one of them again")
 
 
 def _manifests_of_parts(folder):
-    "The manifests of all parts by folder name, in order; `UserError` if they are not one whole"
+    "The manifests of all parts by folder name, in order; `UserError` if one is amiss"
     finished = [path.parent for path in folder.glob("part-*-of-*/manifest.json")]
     manifests = {path.name: _read_manifest(path)[0] for path in finished}
     if not manifests:
-        raise UserError(f"{folder} holds no finished parts; prepare them with --part, such as 1/2")
-    names = {parse_part(m["settings"].get("part")): name for name, m in manifests.items()}
+        advice = "prepare them with --part, such as 1/2"
+        raise UserError(f"{folder} holds no finished parts; {advice}")
+    parts = {name: m["settings"].get("part") for name, m in manifests.items()}
+    names = {parse_part(part): name for name, part in parts.items()}
     of = max(of for _, of in names)
     for number in range(1, of + 1):
         if (number, of) not in names:
             raise UserError(f"{folder} lacks part {number}/{of}, or it is not finished")
     first, *others = [names[number, of] for number in range(1, of + 1)]
     for other in others:
-        (one, read), (two, also_read) = _alike(manifests[first]), _alike(manifests[other])
-        both = read.keys() & also_read.keys()
-        one, two = one | {n: read[n] for n in both}, two | {n: also_read[n] for n in both}
-        begin = f"{first} and {other} in {folder} do not belong together:"
-        _check_same(one, two, begin, "prepare one of them again")
+        _check_alike(folder, (first, other), (manifests[first], manifests[other]))
     return {name: manifests[name] for name in (first, *others)}
 
 # %% ../../nbs/scale/25_integrity.ipynb #dbcfa68f
@@ -140,15 +150,17 @@ def _add_part(whole, name, part):
 
 
 def _check_joinable(folder, tokenizer):
-    "Raises `UserError` if something in the folder does not come from an earlier join of its parts"
+    "`UserError` if something in the folder is not of an earlier join of its parts"
     path = folder / "manifest.json"
     if exists(path):
         try:
             part = str(_read_manifest(folder)[0]["settings"].get("part"))
         except UserError:
-            raise UserError(f"{path} is damaged; delete this file, then join again") from None
+            advice = "delete this file, then join again"
+            raise UserError(f"{path} is damaged; {advice}") from None
         if not part.startswith("all "):
-            raise UserError(f"{folder} already holds prepared data; move the parts elsewhere")
+            advice = "move the parts elsewhere"
+            raise UserError(f"{folder} already holds prepared data; {advice}")
     elif exists(folder / "tokenizer"):
         if _tokenizer_in(folder).fingerprint != tokenizer.fingerprint:
             _check_fresh(folder)
@@ -157,7 +169,7 @@ def _check_joinable(folder, tokenizer):
 def join_parts(
     folder: str | Path,  # a folder that holds all parts
 ) -> dict:  # the manifest of the whole
-    "Makes a prepared corpus of its parts, without copying, after reading them; `UserError`"
+    "Makes one corpus of its parts, without copying; `UserError` if one is damaged"
     folder = as_path(folder)
     manifests = _manifests_of_parts(folder)
     first = next(iter(manifests))
@@ -173,8 +185,9 @@ def join_parts(
     for split in SPLITS:
         if whole[split]["ids"] < 2:
             share = f"{100 * whole['valid_fraction']:g}% for validation"
-            advice = "prepare them again without --part, or with another --valid_fraction"
-            raise UserError(f"the parts have no document in the {split} split ({share}); {advice}")
+            reason = f"the parts have no document in the {split} split ({share})"
+            advice = "prepare them again, without --part or with more --valid_fraction"
+            raise UserError(f"{reason}; {advice}")
     tokenizer.save(folder / "tokenizer")
     write_text(folder / "manifest.json", json.dumps(whole, indent=1))
     return whole

@@ -460,9 +460,9 @@ def cost_of(
     if str(source) != "openwebtext":
         return None
     return (
-        "openwebtext: 8,013,769 documents, 40 GB of text. Downloaded, it takes about 54 GB"
-        " of disk in the cache of `datasets`, and its ids another 18 GB; streamed, nothing "
-        "but the ids. Expect hours, mostly for the download."
+        "openwebtext: 8,013,769 documents, 40 GB of text. Downloaded, it takes about "
+        "54 GB of disk in the cache of `datasets`, and its ids another 18 GB; "
+        "streamed, nothing but the ids. Expect hours, mostly for the download."
     )
 
 # %% ../../nbs/scale/21_sources.ipynb #32c5cf59

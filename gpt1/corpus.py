@@ -57,18 +57,24 @@ def documents(
     if source == "docstrings":
         return [row["text"] for row in docstring_documents()]
     path, texts = Path(source).expanduser(), []
-    in_folder = sorted(file for file in path.rglob("*.txt") if file.is_file())
-    for file in in_folder if path.is_dir() else [path]:
+    files = _text_files(path) if path.is_dir() else [path]
+    for file in files:
         try:
             text = file.read_text(encoding="utf-8-sig")  # without the mark that Windows puts first
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise UserError(f"cannot read {file}: {reason}; {_EXPECTED}") from None
-        texts += [text] if path.is_dir() else re.split(r"\n\s*\n", text)
+        texts += re.split(r"\n\s*\n", text) if len(files) == 1 else [text]
     texts = [text.strip() for text in texts if text.strip()]
     if not texts:
         raise UserError(f"{path} holds no text; {_EXPECTED}")
     return texts
+
+
+def _text_files(folder):
+    "The text files in a folder and below, without hidden and empty ones"
+    files = [f for f in sorted(folder.rglob("*.txt")) if f.is_file() and f.stat().st_size]
+    return [f for f in files if not re.search(r"(^|/)\.", f.relative_to(folder).as_posix())]
 
 
 _EXPECTED = "expected docstrings, a text file in UTF-8, or a folder of .txt files"

@@ -15,9 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from itertools import islice, tee
+from itertools import chain, islice, repeat, tee
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,9 +32,9 @@ from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
 from .fast_merges import check_documents
 from .files import allowed_cpus, check_room, exists, file_records, looking_at
 from .files import map_in_processes, only_one, size_in_words, time_in_words
-from .sources import LONGEST, Malformed, Source, as_path, checked_text, cost_of
-from .sources import malformed_error, open_source, parse_part, share_of
-from .sources import source_of_list, usable_texts, whole_number
+from .sources import LONGEST, Malformed, Source, as_path, checked_text
+from .sources import cost_of, malformed_error, open_source, parse_part
+from .sources import share_of, source_of_list, usable_texts, whole_number
 
 # %% ../../nbs/scale/24_preparation.ipynb #86080ab0
 def _again(folder):
@@ -47,19 +47,6 @@ def _again(folder):
 class Shard(plain.Shard):
     "A file of ids; `UserError` if it is no longer what it was when it was opened"
 
-    def _numbers(self, dtype, offset, count):
-        try:
-            with open(self.path, "rb", buffering=0) as file:
-                file.seek(offset)
-                content = file.read(count * dtype.itemsize)
-        except OSError as error:
-            reason = f"{error.strerror}; are the data still there?"
-            raise UserError(f"cannot read {self.path}: {reason}") from None
-        if len(content) < count * dtype.itemsize:
-            reason = f"has become shorter since it was opened; {_again(self.path.parent)}"
-            raise UserError(f"{self.path} {reason}")
-        return np.frombuffer(content, dtype)
-
     def read(
         self,
         start: int,  # position of the first id
@@ -67,13 +54,18 @@ class Shard(plain.Shard):
     ) -> np.ndarray:  # (length,) ids
         "Some ids, read from the file"
         assert 0 <= start <= start + length <= self.length, (start, length, self.length)
-        return self._numbers(self.dtype, HEADER_SIZE + start * self.dtype.itemsize, length)
-
-    @property
-    def starts(self) -> np.ndarray:  # (number of documents,) uint64
-        "Where in the ids each document begins"
-        offset = HEADER_SIZE + self.length * self.dtype.itemsize
-        return self._numbers(np.dtype("<u8"), offset + -offset % 8, self.documents)
+        width = self.dtype.itemsize
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                file.seek(HEADER_SIZE + start * width)
+                content = file.read(length * width)
+        except OSError as error:
+            reason = f"{error.strerror}; are the data still there?"
+            raise UserError(f"cannot read {self.path}: {reason}") from None
+        if len(content) < length * width:
+            reason = "has become shorter since it was opened"
+            raise UserError(f"{self.path} {reason}; {_again(self.path.parent)}")
+        return np.frombuffer(content, self.dtype)
 
 
 def read_shard(
@@ -116,7 +108,7 @@ class EncodedSplit(NamedTuple):
     "The documents of a chunk that fell to one split"
 
     ids: np.ndarray  # ids of all of them, in order
-    lengths: np.ndarray  # (number of documents,) ids of each, the end of the document included
+    lengths: np.ndarray  # (number of documents,) ids of each, with its end
     bytes: int  # bytes of text
 
 
@@ -124,7 +116,7 @@ class EncodedChunk(NamedTuple):
     "What became of a chunk"
 
     splits: tuple[EncodedSplit, EncodedSplit]  # train, valid
-    skipped: list[tuple[int, str]]  # (number in the chunk, reason) of each document not used
+    skipped: list[tuple[int, str]]  # (number in the chunk, reason) of malformed ones
 
 # %% ../../nbs/scale/24_preparation.ipynb #f93c9ba7
 def encode_chunk(
@@ -159,9 +151,11 @@ def encode_chunk(
 def _joined(tokenizer, rows):
     "The (ids, bytes) of documents as one split, each document with its end"
     end = np.array([tokenizer.end_of_document], id_type(tokenizer.vocab_size))
-    pieces = [piece for ids, _ in rows for piece in (ids.astype(end.dtype, copy=False), end)]
+    pieces = [end[:0]]
+    for ids, _ in rows:
+        pieces += [ids.astype(end.dtype, copy=False), end]
     lengths = np.array([len(ids) + 1 for ids, _ in rows], dtype=np.int64)
-    return EncodedSplit(np.concatenate([end[:0], *pieces]), lengths, sum(size for _, size in rows))
+    return EncodedSplit(np.concatenate(pieces), lengths, sum(size for _, size in rows))
 
 # %% ../../nbs/scale/24_preparation.ipynb #310432b1
 def _ids_of(tokenizer, texts):
@@ -169,14 +163,16 @@ def _ids_of(tokenizer, texts):
     try:
         return tokenizer.encode_batch(texts)
     except BaseException as error:
-        panic = type(error).__name__ == "PanicException"  # Rust's, which is not an `Exception`
-        if isinstance(error, MemoryError) or not (panic or isinstance(error, Exception)):
+        failed = isinstance(error, Exception) and not isinstance(error, MemoryError)
+        if not failed and type(error).__name__ != "PanicException":  # which is Rust's
             raise
-    return [None] if len(texts) == 1 else [_ids_of(tokenizer, [text])[0] for text in texts]
+    if len(texts) == 1:
+        return [None]
+    return [_ids_of(tokenizer, [text])[0] for text in texts]
 
 # %% ../../nbs/scale/24_preparation.ipynb #59742000
 def _divide(source, tokenizer, valid_fraction, longest):
-    "`limit` and `tail` of `encode_chunk`, such that each split gets a document with ids"
+    "`limit` and `tail` of `encode_chunk`, such that each split gets a document"
     limit, lowest, highest = valid_fraction * 2**64, None, None
     if source.share != (0, 1):  # it does not know what is in the others
         return limit, 0.0
@@ -205,14 +201,20 @@ COUNTS = ("documents", "ids", "bytes")
 
 def _new_manifest(source, tokenizer, settings):
     "A manifest without shards"
-    vocabulary = {"vocab_size": tokenizer.vocab_size, "fingerprint": tokenizer.fingerprint}
-    manifest = {"format": VERSION, "source": source, **vocabulary}
-    manifest |= {"valid_fraction": settings["valid_fraction"], "settings": settings, "skipped": {}}
-    return manifest | {split: {**dict.fromkeys(COUNTS, 0), "shards": []} for split in SPLITS}
+    empty = {split: {**dict.fromkeys(COUNTS, 0), "shards": []} for split in SPLITS}
+    return {
+        "format": VERSION,
+        "source": source,
+        "vocab_size": tokenizer.vocab_size,
+        "fingerprint": tokenizer.fingerprint,
+        "valid_fraction": settings["valid_fraction"],
+        "settings": settings,
+        "skipped": {},
+    } | empty
 
 
 def _note_skipped(manifest, source, chunk, skipped):
-    "Counts malformed documents by reason in the manifest, and names the first three of each"
+    "Counts malformed documents in the manifest, and names the first three of a kind"
     for number, reason in skipped:
         entry = manifest["skipped"].setdefault(reason, {"documents": 0, "first": []})
         entry["documents"] += 1
@@ -223,16 +225,17 @@ def _note_skipped(manifest, source, chunk, skipped):
 def write_shards(
     folder: Path,  # where to write
     manifest: dict,  # grows by the new shards
-    encoded: list[tuple[EncodedSplit, EncodedSplit]],  # the splits of the chunks of a round
+    encoded: list[tuple[EncodedSplit, EncodedSplit]],  # the chunks of a round
 ) -> None:
     "Writes a shard of each split, and enters them in the manifest"
     for split, pieces in zip(SPLITS, zip(*encoded)):
-        lengths, entry = np.concatenate([piece.lengths for piece in pieces]), manifest[split]
+        entry, ids = manifest[split], [piece.ids for piece in pieces]
+        lengths = np.concatenate([piece.lengths for piece in pieces])
         if not len(lengths):
             continue
         name = f"{split}-{len(entry['shards']):05}.ids"
         kind = manifest["vocab_size"], manifest["fingerprint"]
-        digest = write_shard(folder / name, [piece.ids for piece in pieces], lengths, *kind)
+        digest = write_shard(folder / name, ids, lengths, *kind)
         sizes = len(lengths), int(lengths.sum()), sum(piece.bytes for piece in pieces)
         counts = dict(zip(COUNTS, sizes))
         entry["shards"].append({"file": name, **counts, "sha256": digest})
@@ -242,306 +245,45 @@ def write_shards(
 _COUNTED = dict.fromkeys(COUNTS, 0)
 _SPLIT = {**_COUNTED, "shards": [{"file": "", **_COUNTED, "sha256": ""}]}
 _MANIFEST = {"format": VERSION, "source": "", "vocab_size": 0, "fingerprint": ""}
-_MANIFEST |= {"valid_fraction": 0.0, "settings": {}, "skipped": {}, **dict.fromkeys(SPLITS, _SPLIT)}
-
-
-def _is_like(value, example):
-    "Whether something read from JSON has the keys of an example, with values of its types"
-    if type(value) is not type(example):
-        return False
-    if isinstance(example, dict):
-        return all(name in value and _is_like(value[name], example[name]) for name in example)
-    return not isinstance(example, list) or all(_is_like(item, example[0]) for item in value)
-
-
-def _is_manifest(value):
-    "Whether something read from JSON is a manifest whose counts add up"
-    return (_is_like(value, _MANIFEST) and value["format"] == VERSION) and all(
-        value[split][count] == sum(shard[count] for shard in value[split]["shards"]) >= 0
-        for split in SPLITS
-        for count in COUNTS
-    )
-
-# %% ../../nbs/scale/24_preparation.ipynb #41c40043
+_MANIFEST |= {"valid_fraction": 0.0, "settings": {}, "skipped": {}}
+_MANIFEST |= dict.fromkeys(SPLITS, _SPLIT)
 _UNREAD = {"size": 0, "modified": 0, "sha256": ""}  # in the place of what a file was
 _PROGRESS = {"manifest": _MANIFEST, "files": [{"name": "", **_UNREAD}]}
 
 
-def read_progress(
-    folder: Path,  # where a corpus is being prepared
-) -> dict | None:  # `manifest`, `next` position and `files` that were read; None: not begun
-    "How far a preparation is; `UserError` if the note is damaged or old, or a shard is damaged"
-    path = folder / "progress.json"
-    if not exists(path):
-        return None
-    try:
-        progress = json.loads(path.read_text(encoding="utf8"))
-        part, number = progress["next"] or (0, 0)  # null for a list, which begins anew
-        whole = type(part) is type(number) is int and _is_like(progress, _PROGRESS)
-    except (OSError, ValueError, KeyError, TypeError):
-        whole = False
-    if not whole or not _is_manifest(progress["manifest"]):
-        raise UserError(f"{path} is damaged, or of an earlier version; {_again(folder)}")
-    for shard in [shard for split in SPLITS for shard in progress["manifest"][split]["shards"]]:
-        read_shard(folder / shard["file"])
-    return progress
-
-# %% ../../nbs/scale/24_preparation.ipynb #34aacdb0
-def _check_same(before, now, begin, advice):
-    "Raises `UserError` if settings differ, with the first that does between begin and advice"
-    for name in {**before, **now}:
-        was, is_now = before.get(name, "none"), now.get(name, "none")
-        if was != is_now:
-            is_hash = re.fullmatch("[0-9a-f]{16,}", str(was))
-            what = f"another {name}" if is_hash else f"{name} {was} (now {is_now})"
-            raise UserError(f"{begin} {what}; {advice}")
+def _is_like(value, example):
+    "Whether something read from JSON has the keys and types of an example"
+    if type(value) is not type(example):
+        return False
+    if isinstance(example, dict):
+        return all(k in value and _is_like(value[k], example[k]) for k in example)
+    if isinstance(example, list):
+        return all(_is_like(item, example[0]) for item in value)
+    return True
 
 
-def _check_begun(folder, before, now):
-    "Raises `UserError` if settings differ from those the data in a folder were begun with"
-    advice = "give the same to resume, choose another folder, or delete it"
-    _check_same(before, now, f"the data in {folder} were begun with", advice)
-
-# %% ../../nbs/scale/24_preparation.ipynb #24a00021
-def _files_of(source):
-    "The files of a source as {name: path}; none for a list or a data set"
-    return {name: part for name, part in source.parts.items() if isinstance(part, Path)}
+def _shards_in(manifest):
+    "The entries of all shards"
+    return [entry for split in SPLITS for entry in manifest[split]["shards"]]
 
 
-def _tracked(source, records):
-    "The source, which notes in `records` what each file is when it is read"
+def _is_manifest(value):
+    "Whether something read from JSON is a manifest whose counts add up"
+    if not _is_like(value, _MANIFEST) or value["format"] != VERSION:
+        return False
+    splits = [value[split] for split in SPLITS]
+    return all(
+        split[count] == sum(shard[count] for shard in split["shards"]) >= 0
+        for split in splits
+        for count in COUNTS
+    )
 
-    def look(path):
-        with looking_at(path):
-            [record] = file_records([path], [records.get(path, _UNREAD)])
-        if records.setdefault(path, record)["sha256"] != record["sha256"]:
-            raise UserError(f"{path} changed while it was read; run the same command again")
-
-    def read(path, first):
-        look(path)
-        yield from source.read(path, first)
-        look(path)
-
-    return replace(source, read=read) if _files_of(source) else source
-
-
-def _noted(source, records, count=None):
-    "What the first files of a source were when they were read"
-    files = islice(_files_of(source).items(), count)
-    return [{"name": name, **records.get(path, _UNREAD)} for name, path in files]
-
-
-def _check_files(folder, source, noted):
-    "Records of the files by path; `UserError` if one is not the file that was read before"
-    files, records = [*_files_of(source).items()], {}
-    for number, before in enumerate(noted):
-        if not before["sha256"]:
-            continue
-        name, path = files[number] if number < len(files) else ("nothing", None)
-        with looking_at(path):
-            [now] = file_records([path], [before]) if path else [_UNREAD]
-        if now["sha256"] != before["sha256"]:
-            reason = f"there is now {name} in its place"
-            reason = "its content has changed" if name == before["name"] else reason
-            raise UserError(
-                f"the data in {folder} were prepared from another {before['name']}: {reason}; put "
-                f"it back and run the same command again to resume, or {_again(folder)}"
-            )
-        records[path] = now
-    return records
-
-# %% ../../nbs/scale/24_preparation.ipynb #bdf54c9b
-_SHARD = r"(train|valid)-\d{5,}\.ids"
-_TOKENIZER = r"tokenizer/\.?(vocab\.json|merges\.txt|gpt2\.tiktoken)"
-_OURS = re.compile(rf"(\.?({_SHARD}|(progress|manifest)\.json)|{_TOKENIZER})(\.\d+\.tmp)?")
-
-
-def _clear(folder, keep=()):
-    "Removes what a preparation wrote, if it is not to be kept; no file of another name"
-    for path in [*folder.glob("*"), *folder.glob("tokenizer/*")]:
-        name = path.relative_to(folder).as_posix()
-        if _OURS.fullmatch(name) and name not in keep and path.is_file():
-            path.unlink()
-    with suppress(OSError):  # it is not there, or something is in it
-        (folder / "tokenizer").rmdir()
-
-
-def _check_fresh(folder):
-    "Raises `UserError` if what a preparation would write is there, and nothing says whose it is"
-    with looking_at(folder):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.name == "tokenizer" or re.fullmatch(_SHARD, path.name):
-                raise UserError(
-                    f"{folder} holds {path.name}, and no note that a preparation put it there; "
-                    "choose another folder, or move it away"
-                )
-
-# %% ../../nbs/scale/24_preparation.ipynb #51931861
-@contextmanager
-def _at_work_in(folder):
-    "Locks a folder and yields the progress made in it; removes the folder if it stays empty"
-    try:
-        with only_one(folder, "preparing data"):
-            finished = exists(folder / "manifest.json")
-            progress = None if finished else read_progress(folder)
-            if not finished and progress is None:
-                _check_fresh(folder)
-            yield progress if progress and progress["next"] else None  # a list begins anew
-    finally:
-        with suppress(OSError):  # there is something in it
-            folder.rmdir()
-
-# %% ../../nbs/scale/24_preparation.ipynb #87f6eaa6
-def _fill(folder, source, progress, encoded, records):
-    "Writes round after round until the source is at its end, and notes each"
-    manifest, waiting, ids = progress["manifest"], [], 0
-    show = {} if sys.stderr.isatty() else dict(mininterval=60, maxinterval=60, delay=60)
-    show |= dict(desc="tokenising", total=source.bytes, unit="B", unit_scale=True)
-    with tqdm(initial=sum(manifest[split]["bytes"] for split in SPLITS), **show) as bar:
-        for chunk, (splits, skipped) in encoded:
-            _note_skipped(manifest, source, chunk, skipped)
-            waiting.append(splits)
-            ids += sum(len(split.ids) for split in splits)
-            bar.update(sum(split.bytes for split in splits))
-            if ids >= manifest["settings"]["shard_ids"]:
-                write_shards(folder, manifest, waiting)
-                waiting, ids = [], 0
-                if progress["next"] is not None:
-                    part, number, _ = chunk.positions[-1]
-                    files = _noted(source, records, max(part + 1, len(progress["files"])))
-                    progress |= {"next": [part, number + 1], "files": files}
-                    write_text(folder / "progress.json", json.dumps(progress))
-    if waiting:
-        write_shards(folder, manifest, waiting)
-
-
-def _finish(folder, source, manifest, records):
-    "Writes the manifest, which makes the folder a prepared corpus"
-    for split in SPLITS if source.share == (0, 1) else ():
-        if manifest[split]["ids"] < 2:
-            _clear(folder)
-            total = sum(manifest[split]["documents"] for split in SPLITS)
-            for reason, entry in manifest["skipped"].items() if not total else ():
-                raise malformed_error(Malformed(reason), *entry["first"][0])
-            share = f"{total} in all, {100 * manifest['valid_fraction']:g}% for validation"
-            raise UserError(f"too few documents for a {split} split ({share}); give more documents")
-    if files := _noted(source, records):
-        manifest["files"] = [{n: file[n] for n in ("name", "size", "sha256")} for file in files]
-    write_text(folder / "manifest.json", json.dumps(manifest, indent=1))
-    (folder / "progress.json").unlink(missing_ok=True)
-
-# %% ../../nbs/scale/24_preparation.ipynb #a9adffa0
-def _write(folder, source, tokenizer, *, settings, progress, records, processes):
-    "Prepares a folder that is locked, from the beginning or from where it was left; the manifest"
-    longest = settings["longest"]
-    division = _divide(source, tokenizer, settings["valid_fraction"], longest)
-    if progress is None:
-        _clear(folder)
-        manifest = _new_manifest(source.name, tokenizer, settings)
-        progress = {"manifest": manifest, "next": [0, 0] if source.identity else None}
-        progress["files"] = _noted(source, records, len(records))
-        write_text(folder / "progress.json", json.dumps(progress))
-    manifest = progress["manifest"]
-    now = {"tokenizer": tokenizer.fingerprint}
-    _check_begun(folder, {"tokenizer": manifest["fingerprint"]}, now)
-    kept = {shard["file"] for split in SPLITS for shard in manifest[split]["shards"]}
-    _clear(folder, kept | {"progress.json"})
-    tokenizer.save(folder / "tokenizer")
-    tokenizer.encode_batch(["Don't wait for well-known rules, e.g. spaCy's."])  # loads them
-    part, first = progress["next"] or (0, 0)
-    chunks = chunks_of(source, part, first, min(CHUNK, settings["shard_ids"]))
-    work = tokenizer, *division, longest
-    with closing(map_in_processes(encode_chunk, chunks, processes, work)) as encoded:
-        _fill(folder, source, progress, encoded, records)
-    _finish(folder, source, manifest, records)
-    return manifest
-
-# %% ../../nbs/scale/24_preparation.ipynb #738845ca
-def _checked_numbers(valid_fraction, **whole):
-    "Settings that are numbers; `UserError` for one that can't be"
-    if not isinstance(valid_fraction, int | float | np.floating) or not 0 < valid_fraction < 1:
-        raise UserError(f"valid_fraction is {valid_fraction}; expected a number between 0 and 1")
-    whole = {name: whole_number(name, number) for name, number in whole.items()}
-    return {"valid_fraction": float(valid_fraction), **whole}
-
-
-def _settings(source, numbers, more):
-    "All that decides what is written, but the tokenizer"
-    files = {"files": len(source.parts)} if _files_of(source) else {}
-    return {**numbers, **more, **files, **(source.identity or {"source": source.name})}
-
-
-def _records(folder, source, progress, settings):
-    "What was read before, by path; `UserError` for another command, or other files"
-    if progress is None:
-        return {}
-    manifest = progress["manifest"]
-    if source.share == (0, 1) and "files" in settings:  # those not read yet may come and go
-        manifest["settings"]["files"] = settings["files"]
-    _check_begun(folder, manifest["settings"], settings)
-    return _check_files(folder, source, progress["files"])
-
-
-def prepare(
-    texts: Source | Iterable[str],  # a source, or documents
-    tokenizer: FastBPETokenizer | GPT2Tokenizer,  # its `encode_batch` gives the ids
-    folder: str | Path,  # where to write shards, tokenizer and manifest
-    valid_fraction: float = 0.02,  # share of the documents for validation, at least one
-    *,
-    shard_ids: int = 1 << 26,  # ids after which the shards of a round are written (128 MiB)
-    source: str = "",  # a name for the manifest, if `texts` is not a `Source`
-    processes: int = 1,  # how many processes encode
-    longest: int = LONGEST,  # bytes of a document at most
-    settings: dict | None = None,  # more to note in the manifest, which a resume must have too
-) -> dict:  # the manifest
-    "Tokenises a corpus to shards; resumes where an earlier call was killed; `UserError`"
-    folder, processes = as_path(folder), whole_number("processes", processes, most=1024)
-    numbers = _checked_numbers(valid_fraction, shard_ids=shard_ids, longest=longest)
-    if not isinstance(texts, Source):
-        check_documents(texts)
-        texts = source_of_list(texts, str(source))
-    settings = _settings(texts, numbers, settings or {})
-    with _at_work_in(folder) as progress:
-        if exists(folder / "manifest.json"):
-            advice = "choose another folder, or delete it first"
-            raise UserError(f"{folder} already holds prepared data; {advice}")
-        records = _records(folder, texts, progress, settings)
-        how = dict(settings=settings, progress=progress, records=records, processes=processes)
-        return _write(folder, _tracked(texts, records), tokenizer, **how)
-
-# %% ../../nbs/scale/24_preparation.ipynb #5f2422f0
-@dataclass
-class Prepared(plain.Prepared):
-    "A prepared corpus, opened"
-
-    fingerprint: str  # the tokenizer's fingerprint
-    source: str  # what the documents were, as `prepare` was told
-    identity: str  # SHA-256 of the manifest, which names the checksum of every shard
-
-    def tokenizer(self) -> FastBPETokenizer | GPT2Tokenizer:
-        "The tokenizer that the ids were made with; `UserError` if another one is in its place"
-        tokenizer = _tokenizer_in(self.folder)
-        if tokenizer.fingerprint != self.fingerprint:
-            raise UserError(
-                f"the tokenizer in {self.folder} does not fit the shards: they were made with "
-                f"another; put the right one back, or {_again(self.folder)}"
-            )
-        return tokenizer
-
-
-def _tokenizer_in(folder):
-    "The tokenizer beside shards; `UserError` if there is none, or half of one"
-    with looking_at(folder):
-        if not (folder / "tokenizer").is_dir():  # else its name might be looked for on the Hub
-            raise UserError(f"{folder / 'tokenizer'} does not exist; {_again(folder)}")
-    return load_tokenizer(folder / "tokenizer")
-
-# %% ../../nbs/scale/24_preparation.ipynb #977a0314
+# %% ../../nbs/scale/24_preparation.ipynb #41c40043
 def _read_manifest(folder):
     "The manifest, and its text; `UserError` if it is missing or damaged"
     path = folder / "manifest.json"
     if not exists(path):
-        reason = "holds no prepared data (no manifest.json); prepare some with gpt1_prepare"
+        reason = "holds no prepared data (no manifest.json); run gpt1_prepare first"
         if any(folder.glob("part-*-of-*")):
             reason = "holds parts of a corpus; join them with gpt1_prepare --join"
         if exists(folder / "progress.json"):
@@ -558,6 +300,309 @@ def _read_manifest(folder):
     return manifest, text
 
 
+def read_progress(
+    folder: Path,  # where a corpus is being prepared
+) -> dict | None:  # `manifest`, `next` position, `files` read so far; None: not begun
+    "How far a preparation is; `UserError` if the note or a shard is damaged, or old"
+    path = folder / "progress.json"
+    if not exists(path):
+        return None
+    try:
+        progress = json.loads(path.read_text(encoding="utf8"))
+        part, number = progress["next"] or (0, 0)  # null for a list, which begins anew
+        whole = type(part) is type(number) is int and _is_like(progress, _PROGRESS)
+    except (OSError, ValueError, KeyError, TypeError):
+        whole = False
+    if not whole or not _is_manifest(progress["manifest"]):
+        reason = f"is damaged, or of an earlier version; {_again(folder)}"
+        raise UserError(f"{path} {reason}")
+    for entry in _shards_in(progress["manifest"]):
+        read_shard(folder / entry["file"])
+    return progress
+
+# %% ../../nbs/scale/24_preparation.ipynb #34aacdb0
+def _check_same(before, now, begin, advice):
+    "`UserError` if settings differ: the first that does, between begin and advice"
+    for name in {**before, **now}:
+        was, is_now = before.get(name, "none"), now.get(name, "none")
+        if was != is_now:
+            is_hash = re.fullmatch("[0-9a-f]{16,}", str(was))
+            what = f"another {name}" if is_hash else f"{name} {was} (now {is_now})"
+            raise UserError(f"{begin} {what}; {advice}")
+
+
+def _check_begun(folder, before, now):
+    "`UserError` if settings differ from those the data in a folder were begun with"
+    advice = "give the same to resume, choose another folder, or delete it"
+    _check_same(before, now, f"the data in {folder} were begun with", advice)
+
+# %% ../../nbs/scale/24_preparation.ipynb #24a00021
+class _SourceFiles:
+    "The files of a source, and what each was when it was read"
+
+    def __init__(self, source):
+        parts = source.parts.items()  # of a list or a data set none is a file
+        self.paths = {name: part for name, part in parts if isinstance(part, Path)}
+        self.records = {}  # by path
+
+    def note(self, path):
+        "Notes what a file is; `UserError` if it was noted before, and was another"
+        with looking_at(path):
+            [record] = file_records([path], [self.records.get(path, _UNREAD)])
+        if self.records.setdefault(path, record)["sha256"] != record["sha256"]:
+            advice = "run the same command again"
+            raise UserError(f"{path} changed while it was read; {advice}")
+
+    def tracked(self, source):
+        "The source, with each file noted when it is read"
+
+        def read(path, first):
+            self.note(path)
+            yield from source.read(path, first)
+            self.note(path)
+
+        return replace(source, read=read) if self.paths else source
+
+    def noted(self, count=None):
+        "What the first files were when they were read"
+        files = islice(self.paths.items(), count)
+        return [{"name": name, **self.records.get(p, _UNREAD)} for name, p in files]
+
+    def check(self, folder, noted):
+        "Takes over earlier notes; `UserError` if a file is not what was read then"
+        files = chain(self.paths.items(), repeat(("nothing", None)))
+        for before, (name, path) in zip(noted, files):
+            if not before["sha256"]:  # it was not read
+                continue
+            with looking_at(path):
+                [now] = file_records([path], [before]) if path else [_UNREAD]
+            if now["sha256"] != before["sha256"]:
+                reason = f"there is now {name} in its place"
+                if name == before["name"]:
+                    reason = "its content has changed"
+                begin = f"the data in {folder} were prepared from another "
+                begin += before["name"]
+                advice = "put it back and run the same command again to resume"
+                raise UserError(f"{begin}: {reason}; {advice}, or {_again(folder)}")
+            self.records[path] = now
+
+# %% ../../nbs/scale/24_preparation.ipynb #bdf54c9b
+_SHARD = r"(train|valid)-\d{5,}\.ids"
+_TOKENIZER = r"tokenizer/\.?(vocab\.json|merges\.txt|gpt2\.tiktoken)"
+_WRITTEN = rf"\.?({_SHARD}|(progress|manifest)\.json)|{_TOKENIZER}"
+_OURS = re.compile(rf"({_WRITTEN})(\.\d+\.tmp)?")
+
+
+def _clear(folder, keep=()):
+    "Removes what a preparation wrote, if it is not to be kept; no file of another name"
+    for path in [*folder.glob("*"), *folder.glob("tokenizer/*")]:
+        name = path.relative_to(folder).as_posix()
+        if _OURS.fullmatch(name) and name not in keep and path.is_file():
+            path.unlink()
+    with suppress(OSError):  # it is not there, or something is in it
+        (folder / "tokenizer").rmdir()
+
+
+def _check_fresh(folder):
+    "`UserError` if what would be written is there, and no note says whose it is"
+    with looking_at(folder):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name == "tokenizer" or re.fullmatch(_SHARD, path.name):
+                begin = f"{folder} holds {path.name}, and no note that a preparation"
+                advice = "choose another folder, or move it away"
+                raise UserError(f"{begin} put it there; {advice}")
+
+# %% ../../nbs/scale/24_preparation.ipynb #87f6eaa6
+class _Preparation:
+    "A corpus that is being prepared: what is written so far, and where to resume"
+
+    def __init__(self, folder):
+        "Reads what an earlier run noted; `UserError` if it is damaged or not ours"
+        self.folder, self.manifest, self.next, self.noted = folder, None, None, []
+        self.is_finished = exists(folder / "manifest.json")
+        if self.is_finished:
+            self.manifest, _ = _read_manifest(folder)
+            self.noted = self.manifest.get("files", [])
+        elif (progress := read_progress(folder)) is None:
+            _check_fresh(folder)
+        elif progress["next"]:  # else it was a list, which begins anew
+            self.manifest, self.next = progress["manifest"], progress["next"]
+            self.noted = progress["files"]
+
+    def open(self, source, settings):
+        "Says what to prepare; `UserError` if something else was begun in the folder"
+        if self.is_finished and not source.identity:
+            advice = "choose another folder, or delete it first"
+            raise UserError(f"{self.folder} already holds prepared data; {advice}")
+        self.files = _SourceFiles(source)
+        self.source = self.files.tracked(source)
+        count = {"files": len(source.parts)} if self.files.paths else {}
+        identity = source.identity or {"source": source.name}
+        self.settings = settings | count | identity
+        if self.manifest:
+            before = self.manifest["settings"]
+            if not self.is_finished and source.share == (0, 1):
+                before |= count  # files that are not read yet may come and go
+            _check_begun(self.folder, before, self.settings)
+            self.files.check(self.folder, self.noted)
+
+    def run(self, tokenizer, processes=1):
+        "Prepares what is left; gives the manifest"
+        if self.is_finished:
+            return self._checked(tokenizer)
+        fraction, longest = self.settings["valid_fraction"], self.settings["longest"]
+        division = _divide(self.source, tokenizer, fraction, longest)
+        self._begin(tokenizer)
+        part, first = self.next or (0, 0)
+        size = min(CHUNK, self.settings["shard_ids"])
+        chunks = chunks_of(self.source, part, first, size)
+        work = tokenizer, *division, longest
+        encoded = map_in_processes(encode_chunk, chunks, processes, work)
+        with closing(encoded):
+            self._write(encoded)
+        self._finish()
+        return self.manifest
+
+    def _check_tokenizer(self, tokenizer):
+        "`UserError` if the data were begun with another"
+        before = {"tokenizer": self.manifest["fingerprint"]}
+        _check_begun(self.folder, before, {"tokenizer": tokenizer.fingerprint})
+
+    def _checked(self, tokenizer):
+        "The manifest of a finished corpus, after cheap checks of what belongs to it"
+        for one in filter(None, (tokenizer, _tokenizer_in(self.folder))):
+            self._check_tokenizer(one)
+        for split in SPLITS:
+            if self.manifest[split]["shards"]:  # a part may have none
+                _open_split(self.folder, self.manifest, split)
+        (self.folder / "progress.json").unlink(missing_ok=True)
+        return self.manifest
+
+    def _begin(self, tokenizer):
+        "Notes that what comes into the folder is ours; removes what is half done"
+        if self.manifest is None:
+            _clear(self.folder)
+            self.manifest = _new_manifest(self.source.name, tokenizer, self.settings)
+            start = [0, 0] if self.source.identity else None
+            self._note(start, len(self.files.records))
+        self._check_tokenizer(tokenizer)
+        kept = {entry["file"] for entry in _shards_in(self.manifest)}
+        _clear(self.folder, kept | {"progress.json"})
+        tokenizer.save(self.folder / "tokenizer")
+        tokenizer.encode_batch(["Don't wait."])  # loads spaCy's rules, before any fork
+
+    def _note(self, position, file_count):
+        "Writes down where to resume, and what the files are that were read so far"
+        self.next, self.noted = position, self.files.noted(file_count)
+        note = {"manifest": self.manifest, "next": self.next, "files": self.noted}
+        write_text(self.folder / "progress.json", json.dumps(note))
+
+    def _write(self, encoded):
+        "Writes round after round until the source is at its end, and notes each"
+        waiting, ids = [], 0
+        show = dict(desc="tokenising", unit="B", unit_scale=True)
+        if not sys.stderr.isatty():
+            show |= dict(mininterval=60, maxinterval=60, delay=60)
+        done = sum(self.manifest[split]["bytes"] for split in SPLITS)
+        with tqdm(total=self.source.bytes, initial=done, **show) as bar:
+            for chunk, (splits, skipped) in encoded:
+                _note_skipped(self.manifest, self.source, chunk, skipped)
+                waiting.append(splits)
+                ids += sum(len(split.ids) for split in splits)
+                bar.update(sum(split.bytes for split in splits))
+                if ids >= self.settings["shard_ids"]:
+                    write_shards(self.folder, self.manifest, waiting)
+                    waiting, ids = [], 0
+                    if self.next is not None:
+                        part, number, _ = chunk.positions[-1]
+                        self._note([part, number + 1], max(part + 1, len(self.noted)))
+        if waiting:
+            write_shards(self.folder, self.manifest, waiting)
+
+    def _finish(self):
+        "Writes the manifest, which makes the folder a prepared corpus"
+        manifest = self.manifest
+        for split in SPLITS if self.source.share == (0, 1) else ():
+            if manifest[split]["ids"] < 2:
+                _clear(self.folder)
+                raise _too_few(manifest, split)
+        if files := self.files.noted():
+            names = ("name", "size", "sha256")
+            manifest["files"] = [{name: file[name] for name in names} for file in files]
+        write_text(self.folder / "manifest.json", json.dumps(manifest, indent=1))
+        (self.folder / "progress.json").unlink(missing_ok=True)
+
+
+def _too_few(manifest, split):
+    "A `UserError` for a corpus without a document for a split, and why that is"
+    total = sum(manifest[split]["documents"] for split in SPLITS)
+    for reason, entry in manifest["skipped"].items() if not total else ():
+        return malformed_error(Malformed(reason), *entry["first"][0])
+    share = f"{total} in all, {100 * manifest['valid_fraction']:g}% for validation"
+    reason = f"too few documents for a {split} split ({share})"
+    return UserError(f"{reason}; give more documents")
+
+# %% ../../nbs/scale/24_preparation.ipynb #738845ca
+def _checked_numbers(valid_fraction, **whole):
+    "Settings that are numbers; `UserError` for one that can't be"
+    is_number = isinstance(valid_fraction, int | float | np.floating)
+    if not is_number or not 0 < valid_fraction < 1:
+        expected = "expected a number between 0 and 1"
+        raise UserError(f"valid_fraction is {valid_fraction}; {expected}")
+    whole = {name: whole_number(name, number) for name, number in whole.items()}
+    return {"valid_fraction": float(valid_fraction), **whole}
+
+
+def prepare(
+    texts: Source | Iterable[str],  # a source, or documents
+    tokenizer: FastBPETokenizer | GPT2Tokenizer,  # its `encode_batch` gives the ids
+    folder: str | Path,  # where to write shards, tokenizer and manifest
+    valid_fraction: float = 0.02,  # share of the documents for validation, at least one
+    *,
+    shard_ids: int = 1 << 26,  # ids after which a round is written (128 MiB)
+    source: str = "",  # a name for the manifest, if `texts` is not a `Source`
+    processes: int = 1,  # how many processes encode
+    longest: int = LONGEST,  # bytes of a document at most
+    settings: dict | None = None,  # more for the manifest, which a resume must have too
+) -> dict:  # the manifest
+    "Tokenises a corpus to shards; resumes where an earlier call was killed"
+    folder, processes = as_path(folder), whole_number("processes", processes, most=1024)
+    numbers = _checked_numbers(valid_fraction, shard_ids=shard_ids, longest=longest)
+    if not isinstance(texts, Source):
+        check_documents(texts)
+        texts = source_of_list(texts, str(source))
+    with only_one(folder, "preparing data"):
+        preparation = _Preparation(folder)
+        preparation.open(texts, numbers | (settings or {}))
+        return preparation.run(tokenizer, processes)
+
+# %% ../../nbs/scale/24_preparation.ipynb #5f2422f0
+@dataclass
+class Prepared(plain.Prepared):
+    "A prepared corpus, opened"
+
+    fingerprint: str  # the tokenizer's fingerprint
+    source: str  # what the documents were, as `prepare` was told
+    identity: str  # SHA-256 of the manifest, which names the checksum of every shard
+
+    def tokenizer(self) -> FastBPETokenizer | GPT2Tokenizer:
+        "The tokenizer that the ids were made with; `UserError` if it is another"
+        tokenizer = _tokenizer_in(self.folder)
+        if tokenizer.fingerprint != self.fingerprint:
+            reason = "does not fit the shards: they were made with another"
+            advice = f"put the right one back, or {_again(self.folder)}"
+            raise UserError(f"the tokenizer in {self.folder} {reason}; {advice}")
+        return tokenizer
+
+
+def _tokenizer_in(folder):
+    "The tokenizer beside shards; `UserError` if there is none, or half of one"
+    with looking_at(folder):
+        if not (folder / "tokenizer").is_dir():  # else its name may be one on the Hub
+            raise UserError(f"{folder / 'tokenizer'} does not exist; {_again(folder)}")
+    return load_tokenizer(folder / "tokenizer")
+
+# %% ../../nbs/scale/24_preparation.ipynb #977a0314
 def _open_split(folder, manifest, split):
     "The shards of a split as a stream, checked against the manifest"
     shards, same = [], (manifest["vocab_size"], manifest["fingerprint"])
@@ -569,10 +614,8 @@ def _open_split(folder, manifest, split):
             raise UserError(f"{shard.path} does not belong to this manifest: {reason}")
         shards.append(shard)
     if not shards:
-        raise UserError(
-            f"{folder} has no document in its {split} split, as a small part of a corpus may; "
-            "join the parts with gpt1_prepare --join"
-        )
+        reason = f"has no document in its {split} split, as a part of a corpus may"
+        raise UserError(f"{folder} {reason}; join the parts with gpt1_prepare --join")
     return TokenStream(shards, manifest[split]["documents"], manifest[split]["bytes"])
 
 
@@ -580,26 +623,23 @@ def open_prepared(
     folder: str | Path,  # a folder written by `prepare`
     vocab_size: int | None = None,  # entries that the model has, to be checked
 ) -> Prepared:  # opened, with all cheap checks done
-    "Opens prepared data without reading the ids; `UserError` if anything is missing or amiss"
+    "Opens prepared data without reading the ids; `UserError` if anything is amiss"
     folder = as_path(folder)
     manifest, text = _read_manifest(folder)
-    size, fingerprint, source = (manifest[k] for k in ("vocab_size", "fingerprint", "source"))
+    size = manifest["vocab_size"]
     if vocab_size not in (None, size):
-        raise UserError(
-            f"{folder} was prepared with a vocabulary of {size:,} entries, the model has "
-            f"{vocab_size:,}; prepare the data with the model's tokenizer"
-        )
+        reason = f"was prepared with a vocabulary of {size:,} entries, the model has"
+        advice = "prepare the data with the model's tokenizer"
+        raise UserError(f"{folder} {reason} {vocab_size:,}; {advice}")
     streams = [_open_split(folder, manifest, split) for split in SPLITS]
     identity = hashlib.sha256(text.encode()).hexdigest()
-    return Prepared(folder, size, *streams, fingerprint, source, identity)
+    made_of = manifest["fingerprint"], manifest["source"]
+    return Prepared(folder, size, *streams, *made_of, identity)
 
 # %% ../../nbs/scale/24_preparation.ipynb #42a8c595
 class CostEstimate(NamedTuple):
     "What a preparation will take; None where the size of the source is not known"
 
-    documents: int | None  # how many
-    bytes: int | None  # of text
-    ids: int | None  # how many
     disk: int | None  # bytes of shards
     seconds: float | None  # with all processes
     throughput: float  # bytes of text per second, of one process
@@ -620,7 +660,7 @@ def estimate_cost(
     processes: int = 1,  # how many will encode
     longest: int = LONGEST,  # bytes of a document at most
 ) -> CostEstimate:
-    "Estimates counts, disk and time by encoding the first documents, a twentieth, 0.5 to 8 MB"
+    "Estimates disk and time by encoding the first documents, a twentieth, 0.5 to 8 MB"
     most = min(1 << 23, max(1 << 19, (source.bytes or 1 << 30) // 20))
     texts = [*_until(usable_texts(source, longest), most)]
     timed = texts[3 * len(texts) // 4 :]
@@ -630,40 +670,39 @@ def estimate_cost(
     ids = sum(map(len, tokenizer.encode_batch(timed)))
     throughput = size / (time.perf_counter() - start)
     if source.bytes is None:
-        return CostEstimate(source.documents, *[None] * 4, throughput)
-    count = source.documents or round(source.bytes * len(timed) / size)
-    ids = int(source.bytes * ids / size) + count
-    disk = ids * id_type(tokenizer.vocab_size).itemsize + 8 * count
+        return CostEstimate(None, None, throughput)
+    width = id_type(tokenizer.vocab_size).itemsize
+    disk = (ids * width + len(timed) * (width + 8)) * source.bytes / size
     seconds = source.bytes / throughput / min(processes, allowed_cpus())
-    return CostEstimate(count, source.bytes, ids, disk, seconds, throughput)
+    return CostEstimate(round(disk), seconds, throughput)
 
 # %% ../../nbs/scale/24_preparation.ipynb #86fdc9cf
-def _announce(folder, source, cost, processes, progress):
+def _announce(folder, source, cost, processes, manifest):
     "Prints what a preparation will take; `UserError` if the disk is too small"
-    splits = [progress["manifest"][split] for split in SPLITS] if progress else []
-    done, count = (sum(split[name] for split in splits) for name in ("bytes", "documents"))
-    free = check_room(folder, (cost.disk or 0) * max(0, 1 - done / (cost.bytes or 1)))
-    pace = f"{cost.throughput / 1e6:.1f} MB/s a process on the first documents, {processes} at work"
-    if cost.bytes is None:
+    splits = [manifest[split] for split in SPLITS] if manifest else []
+    done = sum(split["bytes"] for split in splits)
+    count = sum(split["documents"] for split in splits)
+    free = check_room(folder, (cost.disk or 0) * max(0, 1 - done / (source.bytes or 1)))
+    pace = f"{cost.throughput / 1e6:.1f} MB/s a process on the first documents"
+    pace += f", {processes} at work"
+    if cost.disk is None:
         print(f"the size of {source.name} is not known; {pace}", flush=True)
     else:
-        print(
-            f"{'' if source.documents else 'about '}{cost.documents:,} documents, "
-            f"{size_in_words(cost.bytes)} of text; their ids take about {size_in_words(cost.disk)} "
-            f"of {size_in_words(free)} free\ntime: {time_in_words(cost.seconds)}, {pace}",
-            flush=True,
-        )
+        documents = f"{source.documents:,} documents, " if source.documents else ""
+        disk, free = size_in_words(cost.disk), size_in_words(free)
+        print(f"{documents}{size_in_words(source.bytes)} of text; ", end="")
+        print(f"their ids take about {disk} of {free} free")
+        print(f"time: {time_in_words(cost.seconds)}, {pace}", flush=True)
     if count:
         print(f"resuming after {count:,} documents", flush=True)
 
 
 def _in_words(folder, manifest):
     "What a manifest holds"
-    train, valid = manifest["train"], manifest["valid"]
-    lines = [
-        f"{folder}: {train['documents']:,} documents with {train['ids']:,} ids to train on, "
-        f"{valid['documents']:,} with {valid['ids']:,} for validation"
-    ]
+    train, valid = (manifest[split] for split in SPLITS)
+    begin = f"{folder}: {train['documents']:,} documents with {train['ids']:,} ids"
+    end = f"{valid['documents']:,} with {valid['ids']:,} for validation"
+    lines = [f"{begin} to train on, {end}"]
     for reason, entry in manifest["skipped"].items():
         first = ", ".join(" ".join(position) for position in entry["first"])
         more = ", …" if entry["documents"] > len(entry["first"]) else ""
@@ -677,45 +716,25 @@ def _vocabulary(source, vocab_size, learn_from, *, processes, longest):
     amount = f"at most {size_in_words(most)} of text"
     print(f"learning a vocabulary of {vocab_size:,} from {amount} …", flush=True)
     texts = _until(islice(usable_texts(source, longest), learn_from), most)
-    tokenizer = FastBPETokenizer.train(texts, vocab_size, processes=processes, fewer=True)
+    options = dict(processes=processes, fewer=True)
+    tokenizer = FastBPETokenizer.train(texts, vocab_size, **options)
     if tokenizer.vocab_size < vocab_size:
         print(f"the text has pairs for no more than {tokenizer.vocab_size:,} entries")
     return tokenizer
-
-
-def _finished(folder, source, settings, tokenizer):
-    "The manifest of a folder that was prepared before with the same settings; `UserError` if not"
-    manifest, _ = _read_manifest(folder)
-    before = manifest["settings"]
-    if "sizes" in before:  # of an earlier version, which did not note what the files hold
-        before = {name: value for name, value in before.items() if name in settings}
-        settings = {name: settings[name] for name in before}
-    _check_begun(folder, before, settings)
-    for one in filter(None, (tokenizer, _tokenizer_in(folder))):
-        now = {"tokenizer": one.fingerprint}
-        _check_begun(folder, {"tokenizer": manifest["fingerprint"]}, now)
-    _check_files(folder, source, manifest.get("files", []))
-    for split in SPLITS:
-        if manifest[split]["shards"]:  # a part may have none
-            _open_split(folder, manifest, split)
-    (folder / "progress.json").unlink(missing_ok=True)
-    print(f"{folder} is prepared already, with these settings")
-    return manifest
 
 # %% ../../nbs/scale/24_preparation.ipynb #a210452a
 def _check_source(source, folder):
     "Says what a well-known source costs; `UserError` for what can't be prepared"
     if not str(source) or not str(folder):
-        raise UserError("a name is empty; give something to read and a folder to write to")
+        raise UserError("a name is empty; say what to read and where to write")
     path, folder = as_path(source), as_path(folder)
     if exists(path / "manifest.json"):
-        raise UserError(f"{source} holds ids already, not text; train on it with gpt1_train --data")
+        advice = "train on it with gpt1_train --data"
+        raise UserError(f"{source} holds ids already, not text; {advice}")
     with looking_at(folder):
         if path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
-            raise UserError(
-                f"{folder} is in {source}, and what is written there would be read as text; "
-                "choose a folder elsewhere"
-            )
+            reason = f"is in {source}, and what is written there would be read as text"
+            raise UserError(f"{folder} {reason}; choose a folder elsewhere")
     if cost_of(source):
         print(cost_of(source))
 
@@ -725,44 +744,51 @@ def prepare_source(
     folder: str | Path,  # where to write
     *,
     vocab_size: int = 40_478,  # entries to learn, if no tokenizer is given
-    tokenizer: str | Path | None = None,  # to use one: a folder, owner/name on the Hub, or gpt2
-    learn_from: int = 100_000,  # documents to learn the vocabulary from, or 200 MB of them
+    tokenizer: str | Path | None = None,  # a folder, owner/name on the Hub, or gpt2
+    learn_from: int = 100_000,  # documents to learn from, 200 MB of them at most
     valid_fraction: float = 0.02,  # share of the documents for validation, at least one
     processes: int | None = None,  # how many encode; None for one a CPU
-    shard_ids: int = 1 << 26,  # ids after which the shards of a round are written
+    shard_ids: int = 1 << 26,  # ids after which a round is written
     longest: int = LONGEST,  # bytes of a document at most
     part: str = "1/1",  # which part, of how many
     **source_options,  # further arguments of `open_source`
 ) -> dict:  # the manifest
-    "Opens a source, learns or loads a tokenizer, says what it will take, and prepares the folder"
+    "Prepares a source, with a vocabulary learned or given; says what it will take"
     numbers = _checked_numbers(valid_fraction, shard_ids=shard_ids, longest=longest)
-    learning = {"vocab_size": whole_number("vocab_size", vocab_size, most=1 << 31)}
-    learning["learn_from"] = whole_number("learn_from", learn_from)
+    vocab_size = whole_number("vocab_size", vocab_size, most=1 << 31)
+    learn_from = whole_number("learn_from", learn_from)
     processes = allowed_cpus() if processes is None else processes
     processes = whole_number("processes", processes, most=1024)
     number, of = parse_part(part)
     _check_source(source, folder)
     folder = as_path(folder) / f"part-{number}-of-{of}" if of > 1 else as_path(folder)
-    with looking_at(tokenizer):
-        given = None if tokenizer is None else load_tokenizer(as_path(tokenizer).as_posix())
-    with _at_work_in(folder) as progress:
+    vocabulary = {"vocabulary": "given"}
+    if tokenizer is None:
+        learning = {"vocab_size": vocab_size, "learn_from": learn_from}
+        vocabulary = {"vocabulary": "learned", **learning}
+    else:
+        with looking_at(tokenizer):
+            tokenizer = load_tokenizer(as_path(tokenizer).as_posix())
+    with only_one(folder, "preparing data"):
+        preparation = _Preparation(folder)
         print(f"reading {source} …", flush=True)
         corpus = open_source(source, longest=longest, **source_options)
         share = share_of(corpus, number, of)
-        vocabulary = {"vocabulary": "given"} if given else {"vocabulary": "learned", **learning}
-        settings = _settings(share, numbers, {"part": f"{number}/{of}", **vocabulary})
-        if exists(folder / "manifest.json"):
-            return _finished(folder, share, settings, given)
-        records = _records(folder, share, progress, settings)
-        tracked = _tracked(corpus, records)
-        if progress and not given:
+        preparation.open(share, {**numbers, "part": f"{number}/{of}", **vocabulary})
+        if preparation.is_finished:
+            manifest = preparation.run(tokenizer)
+            print(f"{folder} is prepared already, with these settings")
+            return manifest
+        if tokenizer is None and preparation.manifest:
             with suppress(UserError):  # it may have been killed before it was written
-                given = _tokenizer_in(folder)
-        given = given or _vocabulary(tracked, **learning, processes=processes, longest=longest)
-        cost = estimate_cost(share, given, processes, longest)
-        _announce(folder, share, cost, processes, progress)
-        how = dict(settings=settings, progress=progress, records=records, processes=processes)
-        manifest = _write(folder, share_of(tracked, number, of), given, **how)
+                tokenizer = _tokenizer_in(folder)
+        if tokenizer is None:
+            tracked = preparation.files.tracked(corpus)
+            options = dict(processes=processes, longest=longest)
+            tokenizer = _vocabulary(tracked, vocab_size, learn_from, **options)
+        cost = estimate_cost(share, tokenizer, processes, longest)
+        _announce(folder, share, cost, processes, preparation.manifest)
+        manifest = preparation.run(tokenizer, processes)
     print(_in_words(folder, manifest))
     return manifest
 
@@ -776,7 +802,7 @@ class Prefetcher:
         device: str = "cpu",  # where to bring them
         ahead: int = 2,  # batches to read ahead
     ):
-        "With a CUDA device the batches are pinned in the thread, and copied without waiting"
+        "With a CUDA device, batches are pinned, and copied without waiting"
         self.batches, self.device, self.gpu = batches, str(device), None
         self.ahead = whole_number("ahead", ahead, least=0, most=1024)
         self.pool, self.waiting = ThreadPoolExecutor(1, "prefetch"), {}

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice, tee
+from itertools import chain, islice, tee
 from operator import index
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def as_path(
     try:
         return Path(os.path.expanduser(path))
     except TypeError:
-        raise UserError(f"expected a path, got {path!r}; give a str or a Path") from None
+        raise UserError(f"expected a path, got {path!r}; give a str or Path") from None
 
 
 def whole_number(
@@ -52,7 +52,8 @@ def whole_number(
     except TypeError:
         number = -1
     if not least <= number <= most:
-        raise UserError(f"{name} is {value!r}; expected a whole number from {least} to {most:,}")
+        expected = f"expected a whole number from {least} to {most:,}"
+        raise UserError(f"{name} is {value!r}; {expected}")
     return number
 
 # %% ../../nbs/scale/21_sources.ipynb #891ce3f9
@@ -91,11 +92,11 @@ def _files_below(folder):
 
 def find_files(
     source: str | Path,  # a file or a folder
-) -> tuple[str, list[Path]]:  # "text", "json" or "parquet", and the files sorted by path
-    "The text files at a path; `UserError` if it is missing, empty, or of unknown or mixed kind"
+) -> tuple[str, list[Path]]:  # "text", "json" or "parquet"; the files, sorted by path
+    "The text files at a path; `UserError` if there are none, or of several kinds"
     path = as_path(source)
     if not exists(path):
-        raise UserError(f"there is no file or folder {path}; check the path")
+        raise UserError(f"no such file or folder: {path}; check the path")
     with looking_at(path):
         files = [path] if path.is_file() else _files_below(path)
         filled = [file for file in files if file.stat().st_size]
@@ -104,8 +105,8 @@ def find_files(
         known = f"{', '.join(_KINDS)}, all but the last also with {', '.join(_PACKED)}"
         raise UserError(f"{path} holds no file of a known kind; known are {known}")
     if len(kinds) > 1:
-        mixed = " and ".join(sorted(kinds))
-        raise UserError(f"{path} mixes {mixed} files; put each kind into a folder of its own")
+        reason = f"mixes {' and '.join(sorted(kinds))} files"
+        raise UserError(f"{path} {reason}; put each kind into a folder of its own")
     if not filled:
         raise UserError(f"{path} is empty; a corpus needs some text")
     return kinds.pop(), filled
@@ -121,10 +122,9 @@ def _reading(path, *more):
         yield
     except (OSError, EOFError, lzma.LZMAError, zlib.error, *more) as error:
         reason = str(error).strip().split("\n")[0][:200]
-        raise UserError(
-            f"cannot read {path}: {reason}; is it whole, and may you read it? Replace or remove it, "
-            "then run the same command again to resume"
-        ) from None
+        advice = "Replace or remove it, then run the same command again to resume"
+        question = "is it whole, and may you read it?"
+        raise UserError(f"cannot read {path}: {reason}; {question} {advice}") from None
 
 
 def _unpacked(raw, path):
@@ -142,7 +142,7 @@ def _unpacked(raw, path):
 def lines_of(
     path: Path,  # a text file, plain or packed
     longest: int = LONGEST,  # bytes of a line at most
-) -> Iterator[bytes | None]:  # lines with their ends; None for a longer one, which is passed over
+) -> Iterator[bytes | None]:  # lines with their ends; None in the place of a longer one
     "The lines of a file, read one by one; `UserError` if it can't be read to its end"
     with _reading(path), open(path, "rb") as raw, _unpacked(raw, path) as file:
         while line := file.readline(longest + 1):
@@ -167,9 +167,9 @@ REASONS = {
     "not text": "has something other than text at {}; give a column that holds text",
     "not UTF-8": "is not UTF-8 text: see {}; convert it to UTF-8 first",
     "zero byte": "is not text: {} holds a zero byte; give UTF-8 text files",
-    "half a character": "has half a character at {}: it was decoded wrongly; decode it again",
-    "too long": "has too long a document at {}; allow longer ones, or cut it up by blank lines",
-    "long line": "has a line of over a million characters at {}; break it into paragraphs",
+    "half a character": "has half a character at {}; decode the original again",
+    "too long": "has too long a document at {}; allow longer ones, or add blank lines",
+    "long line": "has a line of over a million characters at {}; break it up",
     "no words": "has thousands of characters without a space at {}; is this text?",
     "not JSON": "is not JSON lines: see {}; a line must be an object in braces",
     "no column": "has no such column at {}; name the one that holds the text",
@@ -187,12 +187,13 @@ def malformed_error(
 
 # %% ../../nbs/scale/21_sources.ipynb #c5021211
 def _cut(lines, whole, longest):
-    "Cuts lines into documents, at blank lines unless `whole`; yields the first line's number, too"
+    "Lines as documents, cut at blank ones unless `whole`; with the number of the first"
     kept, size, begin = [], 0, 1
-    for number, line in enumerate(lines, 1):
-        if line is not None and not whole and not line.strip():
+    for number, line in enumerate(chain(lines, [b""]), 1):
+        is_blank = line is not None and not line.strip()
+        if line == b"" or is_blank and not whole:  # the end of all, or of a document
             if size:
-                yield begin, b"".join(kept) if size <= longest else Malformed("too long")
+                yield begin, Malformed("too long") if size > longest else b"".join(kept)
             kept, size, begin = [], 0, number + 1
             continue
         size += longest + 1 if line is None else len(line)
@@ -200,8 +201,6 @@ def _cut(lines, whole, longest):
             kept.append(line)
         else:
             kept.clear()
-    if size:
-        yield begin, b"".join(kept) if size <= longest else Malformed("too long")
 
 # %% ../../nbs/scale/21_sources.ipynb #81320c13
 def _decoded(raw):
@@ -213,8 +212,9 @@ def _decoded(raw):
 
 
 def _read_text(path, first=0, whole=False, longest=LONGEST):
-    "The documents of a text file from number `first` on, each with the line where it begins"
-    for line, raw in islice(_cut(lines_of(path, longest), whole, longest), first, None):
+    "The documents of a text file from number `first` on, and where each begins"
+    cut = _cut(lines_of(path, longest), whole, longest)
+    for line, raw in islice(cut, first, None):
         document = _decoded(raw) if isinstance(raw, bytes) else raw
         yield line, document if isinstance(document, Malformed) else document.strip()
 
@@ -235,8 +235,9 @@ def _from_json(line, column):
 
 # %% ../../nbs/scale/21_sources.ipynb #a6c3efc0
 def _read_json_lines(path, first=0, column="text", longest=LONGEST):
-    "What lines of JSON have in a column, each with its number; skipped lines are not parsed"
-    for number, line in islice(enumerate(lines_of(path, 4 * longest), 1), first, None):
+    "What lines of JSON have in a column, each with its number"
+    numbered = enumerate(lines_of(path, 4 * longest), 1)
+    for number, line in islice(numbered, first, None):
         yield number, _from_json(line, column)
 
 # %% ../../nbs/scale/21_sources.ipynb #9fe3e500
@@ -259,15 +260,16 @@ def _open_parquet(path, column):
     _check_column(path, column, file.schema_arrow.names)
     kind = file.schema_arrow.field(column).type
     if not any(word in str(kind) for word in ("string", "binary")):
-        raise UserError(f"{path} has {kind} in the column {column!r}; name one that holds text")
+        reason = f"has {kind} in the column {column!r}"
+        raise UserError(f"{path} {reason}; name one that holds text")
     return file
 
 
 def _check_column(name, column, columns):
     "Raises `UserError` if there is no such column"
     if column not in columns:
-        names = ", ".join(map(repr, columns))
-        raise UserError(f"{name} has no column `{column}` but {names}; name one of them")
+        reason = f"has no column `{column}` but {', '.join(map(repr, columns))}"
+        raise UserError(f"{name} {reason}; name one of them")
 
 # %% ../../nbs/scale/21_sources.ipynb #ae211343
 def _read_parquet(path, first=0, column="text"):
@@ -280,7 +282,7 @@ def _read_parquet(path, first=0, column="text"):
             rows = file.metadata.row_group(group).num_rows
             if row + rows > first:
                 batches = file.iter_batches(64, [group], [column], use_threads=False)
-                values = (value for batch in batches for value in _values(batch.column(0)))
+                values = chain.from_iterable(_values(b.column(0)) for b in batches)
                 yield from islice(enumerate(values, row + 1), max(0, first - row), None)
             row += rows
 
@@ -300,8 +302,8 @@ def _shape(text):
 
 # %% ../../nbs/scale/21_sources.ipynb #dc2437ce
 def checked_text(
-    document,  # what a reader yields: a `str`, `bytes`, a `Malformed`, None, or anything else
-    longest: int | None = LONGEST,  # bytes of a document at most; None: any size and shape will do
+    document,  # what a reader yields: text, bytes, a `Malformed`, or anything else
+    longest: int | None = LONGEST,  # bytes at most; None: any size and shape will do
 ) -> tuple[str, bytes] | Malformed:  # the text and its UTF-8, or what is wrong with it
     "Checks what a source has for a document"
     if isinstance(document, bytes):
@@ -326,22 +328,22 @@ def checked_text(
 # %% ../../nbs/scale/21_sources.ipynb #db56178e
 @dataclass
 class Source:
-    "A corpus to go through in order, from any position on, holding a few documents at a time"
+    "A corpus to go through in order, from any position on, in little memory"
 
     name: str  # what the user called it
-    parts: dict  # {name: what `read` takes}, in order: paths of files, or pieces of a data set
-    read: Callable  # (part, documents to skip) -> pairs of a line or row, and a document
+    parts: dict  # {name: what `read` takes}: paths of files, or pieces of a data set
+    read: Callable  # (part, documents to skip) -> pairs of a line or row and a document
     unit: str = "line"  # what `read` counts: line or row
     documents: int | None = None  # how many there are, if that is known without reading
     bytes: int | None = None  # about how many bytes of text
-    identity: dict = field(default_factory=dict)  # how it is read; must be the same to resume
-    share: tuple[int, int] = (0, 1)  # (i, n): of n parts or documents in a row, take number i
+    identity: dict = field(default_factory=dict)  # how it is read: the same, to resume
+    share: tuple[int, int] = (0, 1)  # (i, n): take every n-th part or document, from i
 
     def walk(
         self,
         part: int = 0,  # number of the part to begin with
         first: int = 0,  # documents of that part to skip
-    ) -> Iterator[tuple[tuple, object]]:  # (part, document, line or row), and the document
+    ) -> Iterator[tuple[tuple, object]]:  # (part, number, line or row) and the document
         "Goes through the corpus from a position on"
         mine, of = self.share
         by_parts = len(self.parts) >= of
@@ -366,15 +368,17 @@ def source_of_list(
     name: str = "",  # what to call it
 ) -> Source:
     "A source from documents in memory, or from any iterable"
-    is_list = isinstance(texts, list)
-    if isinstance(texts, Iterator):
+    count = size = None
+    if isinstance(texts, list):
+        count = len(texts)
+        size = sum(len(text) for text in texts if isinstance(text, str))
+    elif isinstance(texts, Iterator):
         [texts] = tee(texts, 1)  # which can be copied, to look ahead
-    size = sum(len(text) for text in texts if isinstance(text, str)) if is_list else None
 
     def read(texts, first):
         return enumerate(islice(texts, first, None), first + 1)
 
-    return Source(name, {name: texts}, read, "document", len(texts) if is_list else None, size)
+    return Source(name, {name: texts}, read, "document", count, size)
 
 # %% ../../nbs/scale/21_sources.ipynb #22b2ef0b
 def parse_part(
@@ -383,7 +387,8 @@ def parse_part(
     "Reads the number of a part; `UserError`"
     number, _, of = str(part).partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise UserError(f"part is {part!r}; give a number and how many there are, such as 2/4")
+        advice = "give a number and how many there are, such as 2/4"
+        raise UserError(f"part is {part!r}; {advice}")
     return int(number), int(of)
 
 
@@ -408,15 +413,17 @@ def _tightness(path):
 
 
 def _count_text(kind, files, column):
-    "Number of documents (None for text) and about how many bytes of text some files hold"
-    if kind != "parquet":
-        return None, int(sum(file.stat().st_size for file in files) * _tightness(files[0]))
+    "How many documents (None for text) and about how many bytes of text files hold"
     documents = size = 0
+    if kind != "parquet":
+        size = sum(file.stat().st_size for file in files)
+        return None, int(size * _tightness(files[0]))
     for metadata in (_open_parquet(file, column).metadata for file in files):
         documents += metadata.num_rows
         for group in map(metadata.row_group, range(metadata.num_row_groups)):
-            chunks = map(group.column, range(group.num_columns))  # a nested column has several
-            size += sum(c.total_uncompressed_size for c in chunks if c.path_in_schema == column)
+            for chunk in map(group.column, range(group.num_columns)):
+                if chunk.path_in_schema == column:
+                    size += chunk.total_uncompressed_size
     return documents, size
 
 # %% ../../nbs/scale/21_sources.ipynb #afc40016
@@ -441,20 +448,21 @@ def _source_of_files(name, kind, files, *, column, boundary, longest):
     return Source(name, parts, reader, unit, count, size, identity)
 
 # %% ../../nbs/scale/21_sources.ipynb #db0f4492
-_NAMED = {"openwebtext": dict(path="Skylion007/openwebtext", revision="refs/convert/parquet")}
+_OPENWEBTEXT = dict(path="Skylion007/openwebtext", revision="refs/convert/parquet")
+_NAMED = {"openwebtext": _OPENWEBTEXT}
 _KNOWN = {"openwebtext": dict(documents=8_013_769, bytes=39_769_494_896)}
 
 
 def cost_of(
     source: str | Path,  # a source of `documents`
 ) -> str | None:  # documents, gigabytes and time; None if there's no need to warn
-    "What a source costs to fetch, before it is fetched (figures its authors and users published)"
+    "What a source costs to fetch, in figures published by its authors and users"
     if str(source) != "openwebtext":
         return None
     return (
-        "openwebtext: 8,013,769 documents, 40 GB of text. Downloaded, it takes about 54 GB of disk "
-        "in the cache of `datasets`, and its ids another 18 GB; streamed, nothing but the ids. "
-        "Expect hours, mostly for the download."
+        "openwebtext: 8,013,769 documents, 40 GB of text. Downloaded, it takes about "
+        "54 GB of disk in the cache of `datasets`, and its ids another 18 GB; "
+        "streamed, nothing but the ids. Expect hours, mostly for the download."
     )
 
 # %% ../../nbs/scale/21_sources.ipynb #32c5cf59
@@ -467,26 +475,23 @@ def _is_saved(path):
 def _load(path, column, *, streaming=False, split="train", **options):
     "Loads with `datasets`, checks the column, and says in one line what went wrong"
     import datasets
-    import huggingface_hub.utils.logging
 
-    loud = datasets.logging, huggingface_hub.utils.logging
-    verbosity = [library.get_verbosity() for library in loud]
-    for library in loud:
-        library.set_verbosity(logging.CRITICAL)  # we say what is wrong ourselves
+    options |= {"split": split, "streaming": streaming}
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # we say what is wrong ourselves
     try:
         if _is_saved(Path(path)):
             data = datasets.load_from_disk(path)
             data = data[split] if isinstance(data, dict) else data
         else:
-            data = datasets.load_dataset(path, streaming=streaming, split=split, **options)
+            data = datasets.load_dataset(path, **options)
         columns = data.column_names or list(next(iter(data)))
-    except Exception as error:  # network, names, broken files: the library raises dozens of kinds
+    except Exception as error:  # network, names, files: there are dozens of kinds
         reason = str(error.__cause__ or error).strip().split("\n")[0][:200]
         advice = "check the name and, if it is not a local file, the network"
         raise UserError(f"cannot load {path}: {reason}; {advice}") from None
     finally:
-        for library, before in zip(loud, verbosity):
-            library.set_verbosity(before)
+        logging.disable(before)
     _check_column(path, column, columns)
     return data
 
@@ -497,7 +502,8 @@ def _read_stream(piece, first=0, column="text"):
     try:
         for table in piece.with_format("arrow").iter(batch_size=100):
             skip = min(max(0, first - row), table.num_rows)
-            yield from enumerate(_values(table.column(column).slice(skip)), row + skip + 1)
+            values = _values(table.column(column).slice(skip))
+            yield from enumerate(values, row + skip + 1)
             row += table.num_rows
     except Exception as error:  # the network: the libraries raise dozens of kinds
         reason = str(error).strip().split("\n")[0][:200]
@@ -512,21 +518,23 @@ def _source_of_data(name, data, column, identity):
         pieces = max(1, min(64, count))
     else:
         info = (data.info.splits or {}).get(str(data.split))
-        count, size = (getattr(info, f"num_{what}", None) or None for what in ("examples", "bytes"))
+        count = getattr(info, "num_examples", None) or None
+        size = getattr(info, "num_bytes", None) or None
         pieces = data.num_shards
     parts = {f"{name}, piece {n}": data.shard(pieces, n) for n in range(pieces)}
-    identity = {**identity, "parts": pieces, "column": column}
-    return Source(name, parts, partial(_read_stream, column=column), "row", count, size, identity)
+    identity, read = {**identity, "parts": pieces}, partial(_read_stream, column=column)
+    return Source(name, parts, read, "row", count, size, identity | {"column": column})
 
 # %% ../../nbs/scale/21_sources.ipynb #603977db
 def _where(source):
-    "What a source is: docstrings, files or hub; `UserError` for a name that is none of them"
+    "What a source is: docstrings, files or hub; `UserError` for an unknown name"
     name, path = str(source), as_path(source)
     if name == "docstrings" or name in _NAMED:
         return "hub" if name in _NAMED else name
     if "://" in name:
         raise UserError(f"{name} is a URL; download it, then give the path of the file")
-    if exists(path) or _kind_of(path) or path.is_absolute() or name.startswith((".", "~")):
+    is_path = path.is_absolute() or name.startswith((".", "~"))
+    if is_path or exists(path) or _kind_of(path):
         return "hub" if _is_saved(path) else "files"
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return "hub"
@@ -544,16 +552,17 @@ def _check_arguments(source, where, kind=None, **given):
     what = {"text": "text files", "json": "JSON lines"}.get(kind, kind or where)
     for name, default in foreign.items():
         if given.get(name, default) != default:
-            raise UserError(f"{name} has no meaning for {source} ({what}); leave it out")
+            reason = f"has no meaning for {source} ({what})"
+            raise UserError(f"{name} {reason}; leave it out")
 
 # %% ../../nbs/scale/21_sources.ipynb #691eef47
 def open_source(
-    source: str | Path = "docstrings",  # docstrings, openwebtext, a file or folder, or owner/name
+    source: str | Path = "docstrings",  # docstrings, openwebtext, a path, or owner/name
     *,
-    column: str = "text",  # the column that holds the text, for parquet, JSON lines and the Hub
+    column: str = "text",  # the column with the text, for all but text files
     split: str = "train",  # the split, for the Hub
     config: str | None = None,  # the configuration, for Hub data sets that have several
-    streaming: bool = False,  # for the Hub: read while using, instead of downloading first
+    streaming: bool = False,  # for the Hub: read while using, do not download first
     boundary: str = "auto",  # what one document is in text files: auto, file or blank
     longest: int = LONGEST,  # bytes of a document at most
 ) -> Source:
@@ -577,26 +586,26 @@ def open_source(
     if _is_saved(as_path(source)):
         on_hub["path"] = data._fingerprint  # of the content, wherever it is
     corpus = _source_of_data(name, data, column, on_hub)
-    known = _KNOWN.get(name, {"documents": corpus.documents, "bytes": corpus.bytes})
-    return replace(corpus, documents=known["documents"], bytes=known["bytes"])
+    return replace(corpus, **_KNOWN.get(name, {}))
 
 # %% ../../nbs/scale/21_sources.ipynb #21a00061
 def usable_texts(
     source: Source,
     longest: int = LONGEST,  # bytes of a document at most
 ) -> Iterator[str]:  # the documents that are text
-    "The documents of a source that can be used; `UserError` if there are none at the beginning"
-    error, good = UserError(f"{source.name} holds no documents"), 0
+    "The documents of a source that can be used; `UserError` if it begins with none"
+    error, is_used = UserError(f"{source.name} holds no documents"), False
     for number, (position, document) in enumerate(source.walk()):
         checked = checked_text(document, longest)
         if not isinstance(checked, Malformed):
-            good += 1
+            is_used = True
             yield checked[0]
-        elif not good:
-            error = error if number else malformed_error(checked, *source.in_words(position))
+        elif not is_used:
+            if number == 0:
+                error = malformed_error(checked, *source.in_words(position))
             if number == 10_000:
                 break
-    if not good:
+    if not is_used:
         raise error
 
 # %% ../../nbs/scale/21_sources.ipynb #ef36a5a3
@@ -611,13 +620,13 @@ def _rows(corpus):
 
 
 def documents(
-    source: str | Path = "docstrings",  # docstrings, openwebtext, a file or folder, or owner/name
-    column: str = "text",  # the column that holds the text, for parquet, JSON lines and the Hub
+    source: str | Path = "docstrings",  # docstrings, openwebtext, a path, or owner/name
+    column: str = "text",  # the column with the text, for all but text files
     *,
-    streaming: bool = False,  # read while using, instead of downloading or loading first
+    streaming: bool = False,  # read while using, do not download or load first
     **options,  # `split`, `config` and `boundary` as for `open_source`
 ):  # a `datasets.Dataset`, or an `IterableDataset` if streaming, with a column `text`
-    "A data set with a `text` column from anywhere; `UserError` for what can't be found or read"
+    "A data set with a `text` column from anywhere; `UserError` for what can't be read"
     import datasets
 
     options |= {"column": column, "streaming": streaming, "longest": 1 << 40}
@@ -627,7 +636,8 @@ def documents(
         data = datasets.concatenate_datasets(pieces)
         return data if column == "text" else data.rename_column(column, "text")
     if streaming:
-        return datasets.IterableDataset.from_generator(_rows, gen_kwargs={"corpus": corpus})
+        options = {"gen_kwargs": {"corpus": corpus}}
+        return datasets.IterableDataset.from_generator(_rows, **options)
     rows = [*_rows(corpus)]
     if not rows:
         raise malformed_error(Malformed("empty"), corpus.name, "")

@@ -252,8 +252,8 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         kept = sorted(frequency, key=lambda c: (-frequency[c], c))[:characters]
         size = vocab_size - 2 * len(kept) - 2
         if size < 1:
-            least = f"with {len(kept)} characters at least {2 * len(kept) + 3}"
-            raise UserError(f"vocab_size is {vocab_size}: expected {least}")
+            least = f"with these characters at least {2 * len(kept) + 3}"
+            raise UserError(f"vocab_size is {vocab_size}: {least}")
         spelled = {word: count for word, count in counts.items() if {*word} <= {*kept}}
         merges = learn_merges(spelled, size)
         if not merges or len(merges) < size and not fewer:

@@ -190,14 +190,14 @@ def files_of(
     source: str | Path,  # a folder, or owner/name on the Hub
 ) -> Callable[[str], Path | None]:  # from a file's name to its path; None if not there
     "How to find the files of a folder or repository; `UserError` if it is neither"
-    folder = Path(source)
+    folder = Path(source).expanduser()
     if folder.is_dir():
         return lambda name: folder / name if (folder / name).is_file() else None
     if folder.exists():
         raise UserError(f"{folder} is a file; expected the folder that holds it")
     if not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
         advice = "give a folder, or owner/name on the Hub"
-        raise UserError(f"there is no folder {source}; {advice}")
+        raise UserError(f"{source} does not exist; {advice}")
     return partial(from_hub, str(source))
 
 
@@ -211,7 +211,7 @@ def _merges_in(path):
 
 def _read_vocabulary(source):
     "Vocabulary and merges from files as OpenAI, `transformers` or `save` write them"
-    fetch, folder = files_of(source), Path(source)
+    fetch, folder = files_of(source), Path(source).expanduser()
     pairs = [(fetch("vocab.json"), fetch("merges.txt"))]
     pairs += zip(folder.glob("encoder_bpe_*.json"), folder.glob("vocab_*.bpe"))
     pairs = [pair for pair in pairs if all(pair)] or [(fetch("tokenizer.json"), None)]

@@ -133,6 +133,9 @@ def to_openai(
             tokenizer.save(temporary, "openai")
 
 # %% ../../nbs/scale/32_conversion.ipynb #03156fe6
+_DAMAGE = OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError
+
+
 def _config(
     path: Path,  # a JSON file
     read: Callable,  # from its content to a `GPTConfig`
@@ -145,7 +148,7 @@ def _config(
         raise UserError(f"there is no {path}; is the folder complete?") from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except _DAMAGE as error:
         reason = f"cannot read sizes from {path} ({type(error).__name__})"
         raise UserError(f"{reason}; get the file again") from None
     if config.layers > 1000 or total > 1 << 34:
@@ -220,7 +223,7 @@ def _read_shards(index, fetch):
     try:
         files_by_name = json.loads(index.read_text(encoding="utf8"))["weight_map"]
         files = {file for file in files_by_name.values() if Path(file).name == file}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except _DAMAGE:
         expected = "expected a weight_map from tensors to files"
         raise UserError(f"{index} is damaged; {expected}") from None
     paths = {file: fetch(file) for file in files}
@@ -345,7 +348,7 @@ def _added_tokens(fetch):
             return {number: token for token, number in content.items()}
         added = content.get("added_tokens", [])
         return {token["id"]: token["content"] for token in added}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except _DAMAGE:
         return {}
 
 

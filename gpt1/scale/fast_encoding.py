@@ -236,7 +236,7 @@ def _read_vocabulary(source):
         return content, [(left, right) for left, right in lines]
     except UserError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         reason = f"the tokenizer in {source} is damaged ({error!r})"
         raise UserError(f"{reason}: get the files again") from None
 

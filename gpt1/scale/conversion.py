@@ -178,7 +178,7 @@ def _check_pieces(folder):
         try:
             piece = np.load(path, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:
-            reason = f"cannot read {path} ({str(error).splitlines()[0]})"
+            reason = f"cannot read {path} ({type(error).__name__})"
             raise UserError(f"{reason}; get OpenAI's folder `model` again") from None
         if getattr(piece, "ndim", 0) != 1 or piece.dtype.str[1:] != "f4":
             raise UserError(f"{path} holds something else; expected a row of float32")
@@ -357,21 +357,21 @@ def _fit_vocabulary(model, tokenizer, names, action):
     size, rows = tokenizer.vocab_size, model.config.vocab_size
     if rows <= size or not isinstance(tokenizer, BPETokenizer):
         return model, tokenizer
-    added = [names.get(number, "a row without a name") for number in range(size, rows)]
-    tokens = ", ".join(added[:5]) + (" …" if len(added) > 5 else "")
+    count, added = rows - size, [names[i] for i in range(size, rows) if i in names]
+    tokens = ", ".join(added[:5]) + " …" * (len(added) > 5) or "without a name"
     if action == "drop":
         weights = model.state_dict()
         weights["token_embedding.weight"] = weights["token_embedding.weight"][:size]
         model = network_with(replace(model.config, vocab_size=size), weights)
-        _say(f"dropped {len(added):,} added tokens: {tokens}")
+        _say(f"dropped {count:,} added tokens: {tokens}")
     elif action == "keep":
-        entries = {chr(0xE000 + i) + END: size + i for i in range(len(added))}
+        entries = {chr(0xE000 + i) + END: size + i for i in range(count)}
         tokenizer = FastBPETokenizer(tokenizer.vocabulary | entries, tokenizer.merges)
-        _say(f"kept {len(added):,} added tokens as characters from U+E000 on: {tokens}")
+        _say(f"kept {count:,} added tokens as characters from U+E000 on: {tokens}")
     else:
         raise UserError(
             f"the network has {rows:,} rows for tokens, the vocabulary {size:,} "
-            f"entries; if the last {len(added):,} ({tokens}) were added later, choose "
+            f"entries; if the last {count:,} ({tokens}) were added later, choose "
             "--added_tokens drop or keep; if not, give the vocabulary it was trained on"
         )
     return model, tokenizer

@@ -11,6 +11,7 @@ import gc
 import hashlib
 import heapq
 import json
+import os
 import re
 from array import array
 from collections.abc import Callable, Iterable
@@ -190,7 +191,7 @@ def files_of(
     source: str | Path,  # a folder, or owner/name on the Hub
 ) -> Callable[[str], Path | None]:  # from a file's name to its path; None if not there
     "How to find the files of a folder or repository; `UserError` if it is neither"
-    folder = Path(source).expanduser()
+    folder = Path(os.path.expanduser(source))
     if folder.is_dir():
         return lambda name: folder / name if (folder / name).is_file() else None
     if folder.exists():
@@ -211,7 +212,7 @@ def _merges_in(path):
 
 def _read_vocabulary(source):
     "Vocabulary and merges from files as OpenAI, `transformers` or `save` write them"
-    fetch, folder = files_of(source), Path(source).expanduser()
+    fetch, folder = files_of(source), Path(os.path.expanduser(source))
     pairs = [(fetch("vocab.json"), fetch("merges.txt"))]
     pairs += zip(folder.glob("encoder_bpe_*.json"), folder.glob("vocab_*.bpe"))
     pairs = [pair for pair in pairs if all(pair)] or [(fetch("tokenizer.json"), None)]
@@ -230,7 +231,7 @@ def _read_vocabulary(source):
         else:
             suffix, lines = END, _merges_in(merges)
         if "\u0120the" in content or suffix != END:
-            kind = "another kind of vocabulary than GPT-1's, perhaps GPT-2's byte-level one"
+            kind = "another kind of vocabulary, say GPT-2's byte-level vocabulary"
             advice = "for that give gpt2, or a folder with encoder.json and vocab.bpe"
             raise UserError(f"{source} holds {kind}; {advice}")
         return content, [(left, right) for left, right in lines]

@@ -708,9 +708,11 @@ def gpt1_convert(
     to: str = "run",  # run, huggingface or openai
     tokenizer: str = None,  # if SOURCE holds no vocabulary: a folder, or owner/name on the Hub
     heads: int = None,  # for OpenAI's format: attention heads (default: width / 64)
+    added_tokens: str = None,  # what to do with tokens added to the vocabulary: drop or keep
 ):
     "Convert GPT-1's weights between OpenAI's release, Hugging Face and a run"
-    config = conversion.convert(source, target, to, tokenizer=tokenizer, heads=heads).config
+    options = dict(tokenizer=tokenizer, heads=heads, added_tokens=added_tokens)
+    config = conversion.convert(source, target, to, **options).config
     more = {
         "run": f"; write with it: gpt1_generate --run {shlex.quote(target)}",
         "huggingface": "; its tokenizer cuts text by BERT's rules: some ids differ (notebook 32)",

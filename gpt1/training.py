@@ -55,7 +55,10 @@ def evaluate_loss(
     stream,  # ids to measure on, a `TokenStream`
     batch_size: int = 16,  # windows at a time
     windows: int | None = None,  # measure on the first ones only; None for all
-) -> float:  # nats per token
+    *,
+    rank: int = 0,  # which of several processes this is
+    world_size: int = 1,  # processes that share the windows
+) -> float:  # nats per token; with several processes the parts of all add up to it
     "Mean loss over windows side by side; what is left after the last whole window is not counted"
     if len(stream) < 2:
         raise UserError(f"the validation text has {len(stream)} ids, at least 2 are needed")
@@ -65,8 +68,9 @@ def evaluate_loss(
     count = count if windows is None else min(count, windows)
     device, total = next(model.parameters()).device, 0.0
     with evaluation_mode(model):
-        for first in range(0, count, batch_size):
-            rows = range(first, min(first + batch_size, count))
+        begin, end = (count * r // world_size for r in (rank, rank + 1))  # its windows
+        for first in range(begin, end, batch_size):
+            rows = range(first, min(first + batch_size, end))
             ids = np.stack([stream.read(row * T, T + 1) for row in rows])
             ids = torch.from_numpy(ids).to(device)
             total += model(ids[:, :-1], ids[:, 1:]).item() * len(rows)

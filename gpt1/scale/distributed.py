@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class ProcessGroup:
 
     rank: int = 0  # which this is
     world_size: int = 1  # how many there are
-    store: object = None  # a small dictionary that all of them see; None for a group of one
+    store: object = None  # a small dictionary that all see; None for a group of one
 
     @property
     def is_main_process(self) -> bool:
@@ -70,41 +71,56 @@ class ProcessGroup:
     @contextmanager
     def main_process_first(
         self,
-        name: str,  # what is done, once in a program
+        name: str,  # what is done; the same in all processes
     ) -> Iterator[None]:
-        "Lets the main process do something, and the others when it has done it"
+        "The main process first, then the others; if it fails, they end without a word"
+        number = self.store.add(f"{name}/{self.rank}", 1) if self.store else 0
+        key, result = f"{name}/{number}/result", "failed"
         if not self.is_main_process:
-            self.store.wait([name], timedelta(days=7))
-        yield
-        if self.is_main_process and self.store is not None:
-            self.store.set(name, "done")
+            while not self.store.check([key]):
+                time.sleep(0.1)  # unlike in `store.wait`, signals get through
+            if self.store.get(key) == b"failed":
+                raise SystemExit(1)  # the main process says why
+        try:
+            yield
+            result = "done"
+        finally:
+            if self.is_main_process and self.store:
+                self.store.set(key, result)
 
 # %% ../../nbs/scale/28_distributed.ipynb #6ee340a1
 def launched_world_size() -> int:  # 1 without torchrun
-    "How many processes `torchrun` started with this one; `UserError` for what is not a number"
+    "How many processes `torchrun` started; `UserError` for what is not a number"
     size, rank = (os.environ.get(name, "").strip() for name in ("WORLD_SIZE", "RANK"))
     if not (size and rank):  # a variable that something else has left
         return 1
     if not (size.isdecimal() and rank.isdecimal()):
-        advice = "start the processes with torchrun, or unset both"
-        raise UserError(f"WORLD_SIZE is {size!r} and RANK {rank!r}; expected numbers: {advice}")
+        values = f"WORLD_SIZE is {size!r} and RANK {rank!r}"
+        raise UserError(f"{values}; expected numbers: use torchrun, or unset both")
     return max(1, int(size))
 
 
 def local_device(
     name: str = "auto",  # auto, cpu, cuda, cuda:1 … or mps
 ) -> torch.device:
-    "The device of this process, made the current one; of several GPUs the one of its local rank"
-    device = choose_device(name)
+    "The device of this process, made the current one; `UserError` if it has none"
+    device, several = choose_device(name), launched_world_size() > 1
+    if device.type == "mps" and several:  # gloo cannot add up tensors there
+        if name != "auto":
+            raise UserError(f"processes cannot share {name}; give --device cpu")
+        return torch.device("cpu")
     if device.type != "cuda":
         return device
     number, count = device.index or 0, torch.cuda.device_count()
-    if launched_world_size() > 1:
+    if several:
         if device.index is not None:
-            raise UserError(f"{name} is one GPU, each process needs its own; give --device cuda")
-        number = int(os.environ.get("LOCAL_RANK") or 0)
+            raise UserError(f"{name} is one GPU for all processes; give --device cuda")
+        local_rank = os.environ.get("LOCAL_RANK", "").strip()
+        if not local_rank.isdecimal():
+            raise UserError(f"LOCAL_RANK is {local_rank!r}, not a number; use torchrun")
+        number = int(local_rank)
         if number >= count:
-            raise UserError(f"this machine has {count} GPUs; start no more than {count} processes")
+            raise UserError(f"this machine has {count} GPUs; start no more processes")
     torch.cuda.set_device(number)  # else kernels of Triton and NCCL would run on GPU 0
     return torch.device("cuda", number)
 
@@ -112,19 +128,21 @@ def local_device(
 def _is_lost(error):
     "Whether an error of PyTorch means that another process is gone"
     kinds = (torch.distributed.DistBackendError, torch.distributed.DistNetworkError)
-    return isinstance(error, kinds) or "gloo" in str(error).lower()
+    text = str(error).lower() if isinstance(error, RuntimeError) else ""
+    of_gloo = "gloo" in text and "enforce fail" not in text  # that: a mistake of ours
+    return isinstance(error, kinds) or of_gloo
 
 
 def _is_told(store):
     "Whether another process has told the user what happened"
     try:
         return store.add("told", 1) > 1
-    except RuntimeError:  # the store is gone with the process or the machine that held it
+    except RuntimeError:  # the store is gone with the process that held it
         return False
 
 
 def _store_of_this_start(store, rank, world_size):
-    "A part of the store that only this start uses: `torchrun` keeps the store when it restarts"
+    "A part of the store for this start only: `torchrun` keeps it when it restarts"
     if rank == 0:
         name = os.urandom(8).hex()
         store.set("start", name)
@@ -134,14 +152,14 @@ def _store_of_this_start(store, rank, world_size):
         return torch.distributed.PrefixStore(name, store)
     question = os.urandom(8).hex()
     while True:
-        name = store.get("start").decode()  # perhaps of a start before, which answers no more
+        name = store.get("start").decode()  # perhaps of an earlier start: no answer
         store.set(f"{name}/{rank}", question)
         with suppress(RuntimeError):
             store.wait([f"{name}/{rank}/{question}"], timedelta(seconds=2))
             return torch.distributed.PrefixStore(name, store)
 
 
-def _meet():
+def _init_process_group():
     "Finds the other processes; `UserError` if the environment does not say where"
     from torch.distributed.rendezvous import rendezvous
 
@@ -149,7 +167,7 @@ def _meet():
         store, rank, world_size = next(iter(rendezvous("env://")))
     except (ValueError, torch.distributed.DistNetworkError) as error:
         reason = str(error).split("\n")[0]
-        raise UserError(f"cannot meet the other processes ({reason}); use torchrun") from None
+        raise UserError(f"no other processes found ({reason}); use torchrun") from None
     store = _store_of_this_start(store, rank, world_size)
     nccl = torch.cuda.is_available() and torch.distributed.is_nccl_available()
     backend = "cpu:gloo,cuda:nccl" if nccl else "gloo"
@@ -158,43 +176,44 @@ def _meet():
     return ProcessGroup(rank, world_size, store)
 
 
-def _abort():
-    "Ends exchanges over NCCL that wait for a process that is gone; gloo's have ended by themselves"
-    with suppress(RuntimeError):  # there is no backend for GPUs
-        torch.distributed.group.WORLD._get_backend(torch.device("cuda")).abort()
-
-
 @contextmanager
 def join_process_group() -> Iterator[ProcessGroup]:
-    "The processes that `torchrun` has started; `UserError` in one of them if the group breaks"
+    "The processes of `torchrun`; `UserError` in one of them if the group breaks"
     if launched_world_size() == 1:
         yield ProcessGroup()
         return
-    group = _meet()
+    group, before = _init_process_group(), signal.getsignal(signal.SIGTERM)
     try:
         yield group
-        torch.distributed.destroy_process_group()
     except BaseException as error:
-        with suppress(ValueError):  # torchrun sends it to all when one fails: say why first
+        with suppress(ValueError):  # torchrun sends it to all when one fails
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _abort()
-        if not (isinstance(error, UserError) or isinstance(error, RuntimeError) and _is_lost(error)):
-            raise
-        if _is_told(group.store):
+        with suppress(RuntimeError):  # exchanges over NCCL would go on waiting
+            torch.distributed.group.WORLD._get_backend(torch.device("cuda")).abort()
+        lost = _is_lost(error)
+        if (lost or isinstance(error, UserError)) and _is_told(group.store):
             raise SystemExit(1) from None
-        if isinstance(error, UserError):
+        if not lost:
             raise
+        time.sleep(1)  # until the SIGTERM has come: first say why
+        reason = str(error).split("Last error:\n")[-1].split("\n")[0]
+        reason = reason.split("] ", 1)[-1].split(". ")[0]
         raise UserError(
-            f"one of the {group.world_size} processes is gone, so the others end too; run the same "
-            "command again to resume from the last checkpoint"
+            f"one of the {group.world_size} processes is gone ({reason}), so the "
+            "others end too; run the same command again to resume"
         ) from None
+    finally:
+        with suppress(RuntimeError):
+            torch.distributed.destroy_process_group()
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, before)
 
 # %% ../../nbs/scale/28_distributed.ipynb #5b5150ba
 def data_parallel(
     model: torch.nn.Module,  # the network, on its device
     group: ProcessGroup,  # the processes that train it together
-) -> torch.nn.Module:  # what to call in its place in training; the weights stay those of the model
-    "Wraps a network so that the backward pass averages gradients over the processes"
+) -> torch.nn.Module:  # what to call in its place in training, with the same weights
+    "Averages gradients in each backward pass; `update` has `no_sync` for all but one"
     if group.world_size == 1:
         return model
     device = next(model.parameters()).device
@@ -204,20 +223,6 @@ def data_parallel(
     )
 
 # %% ../../nbs/scale/28_distributed.ipynb #107548a1
-class _Windows:
-    "Windows `first` to `last` of a stream, as a stream"
-
-    def __init__(self, stream, context, first, last):
-        self.stream, self.start = stream, first * context
-        self.length = (last - first) * context + 1
-
-    def __len__(self):
-        return self.length
-
-    def read(self, start, length):
-        return self.stream.read(self.start + start, length)
-
-
 def evaluate_loss(
     model: GPT,  # the network
     stream: TokenStream,  # ids to measure on
@@ -227,14 +232,6 @@ def evaluate_loss(
     group: ProcessGroup = ProcessGroup(),  # processes that share the windows
 ) -> float:  # nats per token, the same in all processes
     "`gpt1.training.evaluate_loss`, with a share of the windows for each process"
-    if group.world_size == 1:
-        return evaluate_alone(model, stream, batch_size, windows)
-    context = min(model.config.context, len(stream) - 1)
-    count = (len(stream) - 1) // context
-    count = min(count, windows or count)
-    first, last = (count * r // group.world_size for r in (group.rank, group.rank + 1))
-    total = torch.zeros((), dtype=torch.float64)
-    if first < last:
-        share = _Windows(stream, context, first, last)
-        total += evaluate_alone(model, share, batch_size) * (last - first)
-    return group.all_reduce(total).item() / count
+    share = dict(rank=group.rank, world_size=group.world_size)
+    part = evaluate_alone(model, stream, batch_size, windows, **share)
+    return group.all_reduce(torch.tensor(part, dtype=torch.float64)).item()

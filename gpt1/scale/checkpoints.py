@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['run_folder', 'checkpoint_folders', 'save_checkpoint', 'read_metadata', 'read_checkpoint', 'newest_checkpoint',
-           'load_weights', 'check_trained_here', 'resume', 'config_from_dict', 'choose_device', 'load_model']
+           'load_weights', 'check_trained_here', 'resume', 'config_from_dict', 'choose_device', 'has_bfloat16',
+           'load_model']
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #b3dcf4c0
 import dataclasses
@@ -290,6 +291,16 @@ def choose_device(
         count = torch.cuda.device_count()
         raise UserError(f"this machine has {count} GPUs, from cuda:0; there is no {name}")
     return torch.device(name)
+
+# %% ../../nbs/scale/27_checkpoints.ipynb #e8b80d13
+def has_bfloat16(
+    device: torch.device,  # where to compute
+) -> bool:  # whether bfloat16 is native there
+    "Whether the device multiplies bfloat16 matrices in hardware"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and supported()
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #1fedbacf
 def load_model(

@@ -46,17 +46,18 @@ def keep_mask(
 
 # %% ../../nbs/scale/26_kernels.ipynb #cc1ad6d2
 def dropout(
-    x: torch.Tensor,  # any shape with at least one dimension; the last one counts as columns
+    x: torch.Tensor,  # at least one dimension; the last one counts as columns
     p: float,  # the share to drop, at least 0 and below 1
     training: bool = True,  # if not, nothing is dropped
 ) -> torch.Tensor:  # the same shape and type
-    "Entries set to 0 with probability p, the others divided by 1 - p; `F.dropout` off the CPU"
+    "Entries 0 with probability p, others divided by 1 - p; `F.dropout` off the CPU"
     if not (training and p):
         return x
     if x.device.type != "cpu":
         return F.dropout(x, p)
     rows, columns = random_words(x.numel() // x.shape[-1]), random_words(x.shape[-1])
-    return torch.where(keep_mask(rows.view(x.shape[:-1]), columns, p), x * (1 / (1 - p)), 0)
+    keep = keep_mask(rows.view(x.shape[:-1]), columns, p)
+    return torch.where(keep, x * (1 / (1 - p)), 0)
 
 # %% ../../nbs/scale/26_kernels.ipynb #8ce7a91f
 def attention_with_dropout(
@@ -75,7 +76,7 @@ def attention_with_dropout(
     wide = torch.promote_types(q.dtype, torch.float32)
     for start in range(0, T, block):
         end = min(start + block, T)
-        scores = (q[..., start:end, :] @ k[..., :end, :].mT).to(wide)  # (B, H, end - start, end)
+        scores = (q[..., start:end, :] @ k[..., :end, :].mT).to(wide)  # (B, H, n, end)
         future = positions[start:end, None] < positions[:end]
         weights = scores.masked_fill(future, -torch.inf).softmax(-1)
         keep = keep_mask(rows[..., start:end], columns[:end], p)
@@ -90,13 +91,13 @@ def _compiled_for_a_card(tensor):
 
 
 def _loss_of_chunk(hidden, matrix, targets, share, vocab_size):
-    "The part of the loss of some tokens, and the gradient of their logits but for `share`"
+    "Part of the loss of some tokens, and the gradient of their logits but for `share`"
     logits = F.linear(hidden, matrix)  # (rows, V) and columns of padding
     if vocab_size < len(matrix):
         logits[:, vocab_size:] = -torch.inf
     wide = torch.promote_types(logits.dtype, torch.float32)
     log_probability = F.log_softmax(logits, -1, dtype=wide)
-    right = targets.where(targets != -100, 0)[:, None]  # -100: any token, its share is 0
+    right = targets.where(targets != -100, 0)[:, None]  # -100: any, its share is 0
     loss = -(log_probability.gather(1, right)[:, 0] * share).sum()
     gradient = log_probability.exp_()  # in the same room
     if _compiled_for_a_card(logits):  # what is pointwise fuses with exp and cast
@@ -107,8 +108,8 @@ def _loss_of_chunk(hidden, matrix, targets, share, vocab_size):
     return loss, gradient.to(matrix.dtype)
 
 # %% ../../nbs/scale/26_kernels.ipynb #4a1fafa3
-class _ChunkedCrossEntropy(torch.autograd.Function):
-    "Cross-entropy through a matrix; computes the gradients along with the loss, if `learning`"
+class _ChunkedLoss(torch.autograd.Function):
+    "Cross-entropy through a matrix; gradients along with the loss, if `learning`"
 
     @staticmethod
     def forward(ctx, hidden, matrix, targets, rows, multiple, learning):
@@ -118,7 +119,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         share = counted / counted.sum().clamp(min=1)  # of each token in the mean
         loss = torch.zeros((), dtype=wide, device=hidden.device)
         if learning:
-            to_hidden, to_matrix = torch.zeros_like(hidden), torch.zeros_like(padded, dtype=wide)
+            to_hidden = torch.zeros_like(hidden)
+            to_matrix = torch.zeros_like(padded, dtype=wide)
         for start in range(0, len(targets), rows):
             chunk = slice(start, start + rows)
             h, weight = hidden[chunk], share[chunk]
@@ -144,8 +146,8 @@ def chunked_cross_entropy(
     matrix: torch.Tensor,  # the output layer, here the token embedding, (V, C)
     targets: torch.Tensor,  # the true next tokens, (N,) int64; -100 to leave one out
     rows: int | None = None,  # tokens in a chunk; None: 1024 on a CPU, 4096 elsewhere
-    multiple: int | None = None,  # V is padded to a multiple of it; None: 1 on a CPU, 64 elsewhere
-) -> torch.Tensor:  # mean over the targets that count, in nats, float32 at least; 0 if none does
+    multiple: int | None = None,  # to which V is padded; None: 1 on a CPU, 64 elsewhere
+) -> torch.Tensor:  # mean over targets that count, in nats, float32 at least; 0 if none
     "Cross-entropy of `hidden @ matrix.T` without the (N, V) logits in memory"
     assert targets.shape == hidden.shape[:1], (hidden.shape, targets.shape)
     device, learning = hidden.device.type, torch.is_grad_enabled()
@@ -155,7 +157,7 @@ def chunked_cross_entropy(
         dtype = torch.get_autocast_dtype(device)
         hidden, matrix = hidden.to(dtype), matrix.to(dtype)
     with torch.autocast(device, enabled=False):
-        return _ChunkedCrossEntropy.apply(hidden, matrix, targets, rows, multiple, learning)
+        return _ChunkedLoss.apply(hidden, matrix, targets, rows, multiple, learning)
 
 # %% ../../nbs/scale/26_kernels.ipynb #09aebe20
 def sigmoid_gelu(
@@ -176,7 +178,7 @@ class CheapDropout(nn.Dropout):
 
 
 class BlockwiseAttention(CausalSelfAttention):
-    "Attention whose table of weights is made in blocks of queries when some are dropped"
+    "Attention whose weights are made in blocks of queries when some are dropped"
 
     def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         "As in `CausalSelfAttention`, (B, H, T, d)"
@@ -222,7 +224,7 @@ def speed_up(
     model: GPT,  # a network, changed in place
 ) -> GPT:  # the same one
     "Gives every module of the network its faster class"
-    assert type(model) in (GPT, ChunkedLossGPT), f"expected a GPT, got {type(model).__name__}"
+    assert type(model) in (GPT, ChunkedLossGPT), f"expected a GPT, got {type(model)}"
     for module in model.modules():
         module.__class__ = FASTER.get(type(module), type(module))
     return model
@@ -239,20 +241,19 @@ class FusedAdam(torch.optim.AdamW):
         eps: float = 1e-8,  # added to the root, against division by zero
         weight_decay: float = 0.0,  # λ, pulls weights to 0; see `parameter_groups`
     ):
-        "Makes the means at once: if memory ran out in a step, half of them would be left"
+        "Makes the means at once: a step without memory for them would leave half"
         super().__init__(parameters, lr, betas, eps, weight_decay, fused=True)
         for group in self.param_groups:
             group |= dict(t=0, epsilon=group["eps"], decay=group["weight_decay"])
-            for p in group["params"]:
-                count = torch.zeros((), dtype=torch.float32, device=p.device)
-                means = {name: torch.zeros_like(p) for name in ("exp_avg", "exp_avg_sq")}
-                self.state[p] = {"step": count, **means}
+        for p in (p for group in self.param_groups for p in group["params"]):
+            self.state[p] = {m: torch.zeros_like(p) for m in ("exp_avg", "exp_avg_sq")}
+            self.state[p]["step"] = torch.zeros((), device=p.device).float()
         self.grad_scale, self.found_inf = None, torch.zeros((), device=p.device)
-        self.kernel_clips = p.device.type != "mps"  # there it does not (PyTorch PR 186360)
+        self.kernel_clips = p.device.type != "mps"  # see PyTorch PR 186360
 
     def step(
         self,
-        scale: torch.Tensor | None = None,  # factor of all gradients, to clip them; None: 1
+        scale: torch.Tensor | None = None,  # factor that clips all gradients; None: 1
     ) -> None:
         "One step; none from the first on whose factor is not positive, as after a NaN"
         if scale is not None:
@@ -262,8 +263,8 @@ class FusedAdam(torch.optim.AdamW):
         elif self.found_inf:  # waits for the device
             return
         elif scale is not None:
-            parameters = [p for group in self.param_groups for p in group["params"]]
-            torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], scale)
+            gradients = [p.grad for group in self.param_groups for p in group["params"]]
+            torch._foreach_mul_([grad for grad in gradients if grad is not None], scale)
         for group in self.param_groups:
             c1, c2 = (1 - beta ** (group["t"] + 1) for beta in group["betas"])
             group["eps"] = group["epsilon"] / math.sqrt(c2)

@@ -22,11 +22,11 @@ from ..common import UserError, table
 
 # %% ../../nbs/scale/33_performance.ipynb #120535fd
 def side_by_side(
-    contenders: dict[str, Callable],  # {name: function without arguments}; ratios are to the first
+    contenders: dict[str, Callable],  # functions by name; ratios are to the first
     rounds: int = 3,  # how often each is measured
     warm_up: bool = True,  # whether each runs once first, not measured
-) -> list[dict]:  # rows of name, seconds (median), seconds of each round, and ratio to the first
-    "Runs contenders in turn and reports medians; `UserError` if there is nothing to run"
+) -> list[dict]:  # name, median seconds, seconds of each round, ratio to the first
+    "Runs contenders in turn and reports medians; `UserError` without contenders"
     if not contenders or rounds < 1:
         raise UserError("give at least one contender and one round")
     for contender in contenders.values() if warm_up else ():
@@ -99,7 +99,7 @@ def in_fresh_process(
 
 # %% ../../nbs/scale/33_performance.ipynb #3b99942d
 def _largest_size():
-    "The largest resident sizes so far, in MB, of this process and of the largest of its children"
+    "The largest resident sizes so far, in MB, of this process and of its largest child"
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
@@ -107,7 +107,7 @@ def _largest_size():
         resource.getrusage(who).ru_maxrss * unit / 1e6
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    status = Path("/proc/self/status")  # on Linux `ru_maxrss` begins with the size of the parent
+    status = Path("/proc/self/status")  # Linux's `ru_maxrss` begins with the parent's
     if status.exists():
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         own = int(lines["VmHWM"].split()[0]) * 1024 / 1e6
@@ -130,9 +130,9 @@ def peak_memory(
     *arguments,  # its arguments
     warm_up: tuple | None = None,  # arguments of a first call, which is not timed
 ) -> dict:  # seconds, megabytes of the process, megabytes of the largest child
-    "Runs a function in a fresh process and reports its largest resident memory (Linux and macOS)"
+    "Runs a function in a fresh process and reports its largest resident memory"
     if sys.platform == "win32":
-        raise UserError("the memory of a process can be measured on Linux and macOS only")
+        raise UserError("the memory of a process is measured on Linux and macOS only")
     return in_fresh_process(_measure, function, arguments, warm_up)
 
 # %% ../../nbs/scale/33_performance.ipynb #be40b421
@@ -153,7 +153,7 @@ def training_memory(
     device: str = "cuda",  # cpu, mps or cuda: where it runs
     bfloat16: bool = True,  # whether products are in 16 bits
 ) -> dict[str, int]:  # bytes by part, and their sum as "total"
-    "What a step of `speed_up`'s network holds, counted; compiling for a card needs less"
+    "What a step of the fast network holds, counted; compiled for a card it is less"
     from gpt1.model import count_parameters
 
     C, V, on_cpu = config.width, config.vocab_size, device == "cpu"
@@ -199,16 +199,16 @@ CONSUMER_MACHINES = {
 
 # %% ../../nbs/scale/33_performance.ipynb #ad5b9b89
 OPENWEBTEXT = 39_769_494_896  # bytes of text
-_BYTES_PER_TOKEN = {2048: 3.09, 4096: 3.45, 8192: 3.80, 16_384: 4.09, 40_478: 4.35, 50_257: 4.40}
+_TOKEN_BYTES = {2048: 3.09, 4096: 3.45, 8192: 3.8, 16384: 4.09, 40478: 4.35, 50257: 4.4}
 
 
 def training_days(
     config,  # a `GPTConfig`
-    tokens_per_second: float,  # throughput of training, measured or `estimated_throughput`
+    tokens_per_second: float,  # of training, measured or `estimated_throughput`
     text_bytes: float = OPENWEBTEXT,  # bytes of text to read once
 ) -> float:  # days
     "How long one pass over a text takes; bytes a token as measured, by vocabulary size"
-    sizes, lengths = zip(*_BYTES_PER_TOKEN.items())
+    sizes, lengths = zip(*_TOKEN_BYTES.items())
     logarithms = [math.log(size) for size in sizes]
     bytes_per_token = float(np.interp(math.log(config.vocab_size), logarithms, lengths))
     return text_bytes / bytes_per_token / tokens_per_second / 86_400
@@ -223,7 +223,7 @@ def estimated_throughput(
     from gpt1.model import flops_per_token
 
     if not 0 < utilisation <= 1:
-        raise UserError(f"utilisation is {utilisation}; it must be above 0 and at most 1")
+        raise UserError(f"utilisation is {utilisation}; expected above 0, at most 1")
     return flops_per_second * utilisation / flops_per_token(config)
 
 # %% ../../nbs/scale/33_performance.ipynb #4b897513
@@ -237,7 +237,8 @@ def matmul_throughput(
     rows, products, rounds = (512, 2, 6) if device.type == "cpu" else (8192, 50, 12)
     options = dict(generator=torch.Generator(device).manual_seed(0), device=device)
     dtype = torch.bfloat16 if bfloat16 else torch.float32
-    a, b = (torch.randn(shape, **options).to(dtype) for shape in ((rows, 768), (768, 3072)))
+    shapes = (rows, 768), (768, 3072)
+    a, b = (torch.randn(shape, **options).to(dtype) for shape in shapes)
     wait, times = getattr(torch, device.type).synchronize, []
     for _ in range(rounds):  # the first ones wake the device
         wait()
@@ -255,8 +256,8 @@ def _seconds(run, rows, size):
 
     config = run.model.config
     ids = torch.randint(config.vocab_size, (2, rows, config.context))
-    run.batches, run.rows, run.micro_batch_size = (lambda step: ids), rows, min(rows, size)
-    start, run.step = time.perf_counter(), 0
+    run.batches, run.rows, run.step = (lambda step: ids), rows, 0
+    run.micro_batch_size, start = min(rows, size), time.perf_counter()
     run.take_step()
     run.recent.pop()[1].item()  # waits for the device
     return time.perf_counter() - start
@@ -269,12 +270,13 @@ def estimate_run(
     *,
     micro_batch_size: int | None = None,  # sequences at a time; None: what fits
     compiled: str = "auto",  # whether to compile: yes, no or auto
-) -> dict:  # micro_batch_size, step_seconds, tokens_per_second, mfu, memory in bytes, days
-    "What a run will need, from a few steps on random ids; `UserError` if it does not fit"
+) -> dict:  # micro_batch_size, step_seconds, tokens_per_second, mfu, memory, days
+    "What a run will need, from a few steps on random ids; `UserError` if it can't fit"
     from gpt1.model import flops_per_token
     from gpt1.scale import runs
 
-    device, rows, context = runs.local_device(device), config.batch_size, model_config.context
+    rows, context = config.batch_size, model_config.context
+    device = runs.local_device(device)
     options = dict(micro_batch_size=micro_batch_size)
     options |= dict(compiled=runs.wants_compiling(compiled, device))
     with runs.pytorch_errors_in_one_line():

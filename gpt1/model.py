@@ -42,13 +42,15 @@ class GPTConfig:
 # %% ../nbs/04_model.ipynb #53c1a86e
 PRESETS = {
     "tiny": GPTConfig(2048, context=128, layers=2, heads=4, width=256, inner=1024, dropout=0.0),
+    "mini": GPTConfig(8192, context=256, layers=4, heads=4, width=256, inner=1024),
     "small": GPTConfig(16384, context=256, layers=6, heads=6, width=384, inner=1536),
+    "medium": GPTConfig(layers=8, heads=8, width=512, inner=2048),
     "gpt1": GPTConfig(),
 }
 
 
 def preset(
-    name: str,  # tiny, small or gpt1
+    name: str,  # tiny, mini, small, medium or gpt1
     **changes,  # fields of `GPTConfig` to change; the others stay as they are
 ) -> GPTConfig:  # the sizes
     "A named configuration, with changes; `UserError` for a name that is not in `PRESETS`"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHECKPOINT_FILES', 'run_folder', 'checkpoint_folders', 'save_checkpoint', 'read_metadata', 'checkpoint_damage',
            'read_checkpoint', 'newest_checkpoint', 'load_weights', 'check_trained_here', 'resume', 'config_from_dict',
-           'choose_device', 'load_model']
+           'choose_device', 'has_bfloat16', 'load_model']
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #b3dcf4c0
 import dataclasses
@@ -305,6 +305,16 @@ def choose_device(
     if int(number or 0) >= counts[kind]:
         raise UserError(f"PyTorch finds no {name} here; choose --device auto or cpu")
     return torch.device(name)
+
+# %% ../../nbs/scale/27_checkpoints.ipynb #e8b80d13
+def has_bfloat16(
+    device: torch.device,  # where to compute
+) -> bool:  # whether bfloat16 is native there
+    "Whether the device multiplies bfloat16 matrices in hardware"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and supported()
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #1fedbacf
 def load_model(

@@ -14,6 +14,7 @@ from itertools import chain
 from operator import index
 
 import torch
+from fastcore.meta import delegates
 from torch.nn import functional as F
 
 from .. import generation
@@ -40,9 +41,11 @@ class KeyValueCache:
         self,
         model: GPT,  # the network, in evaluation mode
         batch: int,  # how many texts, B
+        longest: int | None = None,  # tokens of a text in the end; None: more than the context
     ):
         c, weight = model.config, model.token_embedding.weight.detach()
-        shape = (c.layers, batch, c.heads, c.context, c.width // c.heads)
+        length = c.context if longest is None else min(longest, c.context)
+        shape = (c.layers, batch, c.heads, length, c.width // c.heads)  # (layers, B, H, length, d)
         self.keys, self.values = weight.new_zeros(shape), weight.new_zeros(shape)
         self.model, self.starts = model, [None] * batch
 
@@ -141,15 +144,15 @@ def _as_rows(prompts, vocab_size):
     "Prompts as lists of ids; `UserError` unless there are some, none empty, all in the vocabulary"
     try:
         rows = prompts.tolist() if isinstance(prompts, torch.Tensor) else prompts
-        rows = [[index(id) for id in row] for row in rows]
+        rows = [[index(token) for token in row] for row in rows]
     except TypeError:
         expected = "lists of whole numbers, or a tensor (B, T) of type int64"
         raise UserError(f"expected prompts as {expected}; give a single list as [ids]") from None
     if not rows or not all(rows):
         raise UserError("a prompt has no tokens; give at least one prompt, each with a token")
-    for id in {id for row in rows for id in row}:
-        if not 0 <= id < vocab_size:
-            reason = f"id {id} is not in the vocabulary of {vocab_size:,} entries"
+    for token in {token for row in rows for token in row}:
+        if not 0 <= token < vocab_size:
+            reason = f"id {token} is not in the vocabulary of {vocab_size:,} entries"
             raise UserError(f"{reason}; encode the text with the network's own tokenizer")
     return rows
 
@@ -157,7 +160,7 @@ def _as_rows(prompts, vocab_size):
 @torch.inference_mode()  # like `no_grad`, with less bookkeeping
 def _steps(model, rows, draws, options):
     "Lengthens rows by one token at a time, and yields the new tokens"
-    cache = KeyValueCache(model, len(rows))
+    cache = KeyValueCache(model, len(rows), max(map(len, rows)) + draws.shape[1])
     for u in draws.T:  # (B,)
         with evaluation_mode(model):
             logits = cache.next_token_logits(rows)
@@ -173,30 +176,37 @@ def stream(
     length: int,  # how many tokens to add to each
     *,
     row_numbers: list[int] | None = None,  # which decide the random numbers; None: 0, 1, 2 …
+    temperature: float = 1.0,  # this and the next two as `choose` takes them
+    top_k: int | None = None,  # draw among so many tokens; None for all
+    top_p: float | None = None,  # among the fewest with so much probability; None for all
     seed: int | None = None,  # the same seed draws the same; None for a new one each time
-    **options,  # temperature, top_k and top_p, see `choose`
 ) -> Iterator[list[int]]:  # `length` times the next token of each row
     "Continues each row, see `window_start`; `UserError` for an argument that cannot be"
+    options = dict(temperature=temperature, top_k=top_k, top_p=top_p)
     check_options(length, seed=seed, **options)
     rows = _as_rows(prompts, model.config.vocab_size)
     row_numbers = range(len(rows)) if row_numbers is None else row_numbers
-    if len(row_numbers) != len(rows):
-        raise UserError(f"{len(rows)} prompts need as many row_numbers, not {len(row_numbers)}")
+    if len(row_numbers) != len(rows) or min(row_numbers) < 0:
+        expected = f"{len(rows)} prompts need as many row_numbers, from 0"
+        raise UserError(f"{expected}, not {[*row_numbers]}")
     return _steps(model, rows, uniform_draws(seed, row_numbers, length), options)
 
 
+@delegates(stream)
 def generate(
     model: GPT,  # the network
     prompts: torch.Tensor | list[list[int]],  # (B, T) int64, or B lists of ids of any lengths
     length: int,  # how many tokens to add to each
-    **options,  # temperature, top_k, top_p, seed, row_numbers: see `stream`
+    **options,  # as for `stream`
 ) -> torch.Tensor | list[list[int]]:  # (B, T + length) int64, or B lists, as the prompts were
     "Continues each row; `UserError` for an argument that cannot be"
+    if not isinstance(prompts, torch.Tensor):
+        prompts = _as_rows(prompts, model.config.vocab_size)
     tokens = stream(model, prompts, length, **options)
     added = [list(row) for row in zip(*tokens)]  # B rows of `length`
     if isinstance(prompts, torch.Tensor):
         return torch.cat([prompts, torch.tensor(added, device=prompts.device)], dim=1)
-    return [[*map(index, row), *new] for row, new in zip(prompts, added)]
+    return [[*row, *new] for row, new in zip(prompts, added)]
 
 # %% ../../nbs/scale/31_writing.ipynb #b14c566d
 class PackedLinear(torch.nn.Module):
@@ -219,11 +229,14 @@ class PackedLinear(torch.nn.Module):
         layer: torch.nn.Linear,
     ) -> bool:
         "Whether a layer can be packed on this machine"
+        weight, operators = layer.weight, torch.ops.mkldnn
+        if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+            return False
+        if weight.dtype == torch.bfloat16 and not operators._is_mkldnn_bf16_supported():
+            return False  # a CPU without 16-bit products
         names = "_reorder_linear_weight", "_linear_pointwise"
-        operators = all(hasattr(torch.ops.mkldnn, name) for name in names)
-        known = layer.weight.dtype in (torch.float32, torch.bfloat16)
-        on_cpu = layer.weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
-        return operators and known and on_cpu
+        there = all(hasattr(operators, name) for name in names) and layer.bias is not None
+        return there and weight.dtype in (torch.float32, torch.bfloat16)
 
 
 @torch.no_grad()
@@ -298,13 +311,13 @@ class TextStream:
 
     def add(
         self,
-        id: int,  # the next one
+        token: int,  # the next id
     ) -> str:  # text that is complete now; may be empty
         "Takes an id"
         if self.is_bytes:
-            return self.decoder.decode(self.tokenizer.encoding.decode_single_token_bytes(id))
-        self.word.append(id)
-        return self.end() if self.tokenizer.pieces[id].endswith(END) else ""
+            return self.decoder.decode(self.tokenizer.encoding.decode_single_token_bytes(token))
+        self.word.append(token)
+        return self.end() if self.tokenizer.pieces[token].endswith(END) else ""
 
     def end(self) -> str:  # the rest of the text
         "What has been held back"
@@ -332,27 +345,35 @@ def _pieces(texts, steps):
     yield from enumerate(text.end() for text in texts)
 
 
+def _as_prompts(prompts):
+    "A list of prompts, where there is one or several"
+    return list(prompts) if isinstance(prompts, (list, tuple)) else [prompts]
+
+
+@delegates(stream, but=["row_numbers"])
 def stream_text(
     model: GPT,  # the network
     tokenizer: BPETokenizer | GPT2Tokenizer,  # its tokenizer
-    prompts: list[str],  # beginnings; one without any word begins a new text
+    prompts: str | list[str],  # the beginning, or several; "" begins a new text
     length: int = 100,  # how many tokens to add to each
     *,
     samples: int = 1,  # how many texts for each prompt
     tidy: bool = False,  # whether to put the spaces around punctuation right
-    **options,  # temperature, top_k, top_p, seed: see `stream`
+    **options,  # as for `stream`
 ) -> Iterator[tuple[int, str]]:  # the number of a text, and what comes next in it
     "Writes texts side by side, prompt by prompt; `UserError` for an argument that cannot be"
+    prompts = _as_prompts(prompts)
     check_options(length, samples, **options)
     _check_texts(model, tokenizer, prompts)
     starts = [tokenizer.encode(prompt) for prompt in prompts for _ in range(samples)]
     rows = [start or [tokenizer.end_of_document] for start in starts]
     steps = stream(model, rows, length, row_numbers=[*range(samples)] * len(prompts), **options)
     texts = [TextStream(tokenizer, tidy) for _ in rows]
-    begun = [(number, texts[number].add(id)) for number, ids in enumerate(starts) for id in ids]
+    begun = [(number, texts[number].add(token)) for number, ids in enumerate(starts) for token in ids]
     return filter(lambda piece: piece[1], chain(begun, _pieces(texts, steps)))
 
 
+@delegates(stream_text)
 def write(
     model: GPT,  # the network
     tokenizer: BPETokenizer | GPT2Tokenizer,  # its tokenizer
@@ -360,10 +381,10 @@ def write(
     length: int = 100,  # how many tokens to add
     *,
     samples: int = 1,  # how many texts for each prompt
-    **options,  # tidy, temperature, top_k, top_p, seed: see `stream_text` and `stream`
+    **options,  # as for `stream_text`
 ) -> list[str]:  # the texts, each with its prompt, prompt by prompt
     "Continues texts, or begins some; `UserError` for an argument that cannot be"
-    prompts = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
+    prompts = _as_prompts(prompt)
     pieces = stream_text(model, tokenizer, prompts, length, samples=samples, **options)
     texts = [""] * (len(prompts) * samples)
     for number, piece in pieces:

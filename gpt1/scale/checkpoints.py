@@ -141,7 +141,7 @@ def read_checkpoint(
     if damage := _damage(path, metadata):
         raise UserError(
             f"the checkpoint {path} is damaged: {damage}; delete it to resume from the checkpoint "
-            "before it, or start again with --fresh"
+            "before it, or start again with gpt1_train --fresh"
         )
     return metadata
 
@@ -159,7 +159,7 @@ def newest_checkpoint(
             return path, metadata
         message = f"the checkpoint {path} is damaged: {damage}"
         if path == paths[0]:
-            raise UserError(f"{message}, and no other is whole; start again with --fresh")
+            raise UserError(f"{message}, and no other is whole; use gpt1_train --fresh")
         if not quiet:
             tqdm.write(f"{message}; taking the one before", file=sys.stderr)
     return None, {}

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['np', 'evaluation', 'models', 'checkpoints', 'conversion', 'distributed', 'fast_encoding', 'integrity', 'preparation',
            'runs', 'sources', 'writing', 'COUNTED', 'command', 'gpt1_prepare', 'evaluation_batch', 'score', 'evaluate',
-           'as_text', 'encode_source', 'is_prepared', 'read_run', 'find_prepared', 'steps_in', 'report', 'gpt1_train',
-           'gpt1_evaluate', 'gpt1_generate', 'gpt1_convert']
+           'as_text', 'encode_source', 'gpt1_train', 'gpt1_evaluate', 'gpt1_generate', 'gpt1_convert']
 
 # %% ../../nbs/scale/34_commands.ipynb #d39c4276
 import inspect
@@ -17,8 +16,8 @@ import re
 import shlex
 import shutil
 import sys
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial, wraps
 from importlib import import_module
@@ -176,9 +175,9 @@ def score(
     losses = {"GPT": evaluation.token_losses(model, ids, stride, windows)}
     if prepared is not None:
         counted = prepared.train.read(0, min(COUNTED, len(prepared.train)))
-        for name in ("InterpolatedBigram", "Unigram"):
-            baseline = getattr(evaluation, name)(prepared.vocab_size).fit(counted)
-            losses[name.removeprefix("Interpolated").lower()] = baseline.losses(ids)
+        kinds = {"bigram": evaluation.InterpolatedBigram, "unigram": evaluation.Unigram}
+        for name, kind in kinds.items():
+            losses[name] = kind(prepared.vocab_size).fit(counted).losses(ids)
     return evaluation.compare(losses, byte_count)
 
 
@@ -222,7 +221,7 @@ def encode_source(
     limit: int | None = None,  # at most so many ids; None for all
     **reading,  # column, split, config, boundary, streaming: see `open_source`
 ) -> "tuple[np.ndarray, float]":  # ids, a line break around each document; bytes
-    "Encodes documents until there are enough ids; `UserError` if there is no text"
+    "Encodes documents until there are enough ids; `UserError` if there are none"
     parts, total, size = [[tokenizer.end_of_document]], 0, 0
     for text in sources.usable_texts(sources.open_source(source, **reading)):
         parts.append([*tokenizer.encode(text), tokenizer.end_of_document])
@@ -254,22 +253,18 @@ class _Request:
     def asked(self):
         "What another start of the same run must ask for too, ready for JSON"
         asked = self.pick(["preset", "data", "minutes", *_RECIPE, *_READING])
-        if is_prepared(asked["data"]):
+        if _is_prepared(asked["data"]):
             asked["data"] = str(Path(asked["data"]).resolve())
         return asked
 
 
-def is_prepared(
-    folder: str | Path,  # any path
-) -> bool:
+def _is_prepared(folder):
     "Whether a folder holds prepared data"
     return exists(Path(folder) / "manifest.json")
 
 
-def read_run(
-    folder: str | Path,  # the folder of a run
-) -> dict:  # what `run.json` says; empty if there is none
-    "What a run was asked for; `UserError` if the file is damaged"
+def _read_run(folder):
+    "What a run was asked for, by its `run.json`; empty if there is none"
     path = Path(folder) / "run.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf8"))) if exists(path) else {}
@@ -278,49 +273,50 @@ def read_run(
         raise UserError(f"{path} is damaged; {advice}") from None
 
 
-def find_prepared(
-    run: str | Path,  # the folder of a run
-    data: str | Path | None = None,  # perhaps a folder of data, which comes first
-) -> "preparation.Prepared | None":  # opened; None if there are none, or not any more
-    "The data that are named, those in RUN/data, or those in RUN/run.json; `UserError`"
-    for folder in (data, Path(run) / "data", read_run(run).get("data")):
-        if isinstance(folder, str | Path) and is_prepared(folder):
+def _find_prepared(run, data=None):
+    "The data that are named, those in RUN/data, or that RUN/run.json names; or None"
+    for folder in (data, Path(run) / "data", _read_run(run).get("data")):
+        if isinstance(folder, str | Path) and _is_prepared(folder):
             return preparation.open_prepared(folder)
     return None
 
 # %% ../../nbs/scale/34_commands.ipynb #34c00033
-def _check_same(folder, before, asked):
+def _check_same(folder, before, asked, ignored=()):
     "Raises `UserError` if a run was started with other options, or on other data"
-    if not before:
-        return
-    changed, known = [], "identity" in before and "identity" in asked
-    if known and before["identity"] != asked["identity"]:
-        changed.append("other data")
-    for name in sorted({*before, *asked} - {"data", "identity", "tokenizer"}):
+    changed = []
+    for name in sorted({*before, *asked}.difference(ignored)):
         values = (options.get(name) for options in (before, asked))
         old, new = ("by default" if value is None else value for value in values)
         if old != new:
-            changed.append(f"{name} {old} (now {new})")
+            is_hash = name == "identity"
+            changed.append("other data" if is_hash else f"{name} {old} (now {new})")
     if changed:
-        raise _other_command(folder, ", ".join(changed))
-
-
-def _other_command(folder, changed):
-    "What to say of a run that was started by another command"
-    advice = "give the same to resume, another --out, or --fresh to start again"
-    return UserError(f"the run in {folder} was started with {changed}; {advice}")
+        reason = f"the run in {folder} was started with {', '.join(changed)}"
+        advice = "give the same to resume, another --out, or --fresh to start again"
+        raise UserError(f"{reason}; {advice}")
 
 
 def _data_of(request, before):
     "The data of a run: those that are named, those it has, or new ones from a source"
+    named, given = request.options["data"], request.options.get("tokenizer")
+    if _is_prepared(named):
+        data = preparation.open_prepared(named)
+    else:
+        data = _own_data(request, before)
+    if given and fast_encoding.load_tokenizer(given).fingerprint != data.fingerprint:
+        reason = f"the data in {data.folder} were made with another tokenizer"
+        raise UserError(f"{reason} than {given}; leave --tokenizer out")
+    return data
+
+
+def _own_data(request, before):
+    "The data in the folder of a run, made from a source if they are not there"
     folder, data = request.folder / "data", request.options["data"]
-    if is_prepared(data):
-        return preparation.open_prepared(data)
-    made, is_file, source = is_prepared(folder), exists(data), before.get("data", data)
+    made, is_file, source = _is_prepared(folder), exists(data), before.get("data", data)
     if made:
         source = preparation.open_prepared(folder).source
     if source not in (data, os.path.realpath(data)) and not (made and is_file):
-        raise _other_command(request.folder, f"data {source} (now {data})")
+        _check_same(request.folder, {"data": source}, {"data": data})
     if before and os.path.isabs(source) and not (made or is_file):
         advice = "say with --data where they are now"
         raise UserError(f"the data are no longer in {source}; {advice}")
@@ -335,64 +331,51 @@ def _data_of(request, before):
     return preparation.open_prepared(folder)
 
 # %% ../../nbs/scale/34_commands.ipynb #9ca1bedd
-_FILES = (
-    "checkpoints data tokenizer tensorboard run.json log.jsonl loss.png samples.txt "
-    "result.json"
-)
+_FILES = "checkpoints", "data", "tokenizer", "tensorboard", "run.json", "log.jsonl"
+_FILES += "loss.png", "samples.txt", "result.json"
 
 
-@contextmanager
-def _fresh(folder):
-    "Inside, the old run is put aside; then it is removed, or back if something failed"
+def _begin_again(request):
+    "Data for a new run in the folder of an old one, which goes when they are there"
+    folder, new = request.folder, request.folder / ".new"
     ours = "manifest.json", "progress.json", "tokenizer", ".lock"
     for path in folder.glob("data/*"):
         if path.name not in ours and path.suffix not in (".ids", ".tmp"):
             reason = f"{path} is not a file that the run made"
             raise UserError(f"{reason}; move it out of {path.parent} first")
-    old = folder / ".old"
-    moved = [name for name in _FILES.split() if exists(folder / name)]
     with only_one(folder, "training"):
-        old.mkdir(exist_ok=True)
-        for name in moved:
-            os.replace(folder / name, old / name)
-        try:
-            yield
-        except BaseException:
-            shutil.rmtree(folder / "data", ignore_errors=True)
-            for name in moved:
-                os.replace(old / name, folder / name)
-            raise
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
-
-# %% ../../nbs/scale/34_commands.ipynb #3a8de621
-def steps_in(
-    minutes: float,  # time to train
-    seconds: float,  # time of a step
-) -> int:  # number of steps, at least 10
-    "How many steps fit into a time, with a tenth to spare"
-    return max(10, int(0.9 * 60 * minutes / seconds))
+        data = _data_of(replace(request, folder=new), {})
+        if data.folder.resolve() == (folder / "data").resolve():
+            raise UserError(f"--fresh would remove {data.folder}; move it away first")
+        for path in (folder / name for name in _FILES):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if data.folder == new / "data":
+            os.replace(data.folder, folder / "data")
+            new.rmdir()
+            data = preparation.open_prepared(folder / "data")
+    return data
 
 # %% ../../nbs/scale/34_commands.ipynb #3fb1485f
 def _find_data(request, group):
     "The data of a run; `UserError` unless they and all options are those it began with"
     folder, options = request.folder, request.options
     is_new = options["fresh"] and group.is_main_process
-    before = {} if is_new else read_run(folder)
+    before = {} if is_new else _read_run(folder)
     checkpoints.check_trained_here(folder, before)
-    _check_same(folder, before, request.asked())
+    if before:
+        _check_same(folder, before, request.asked(), ("data", "identity", "tokenizer"))
     if group.is_main_process:
-        with _fresh(folder) if is_new and exists(folder) else nullcontext():
-            data = _data_of(request, before)
+        again = is_new and exists(folder)
+        data = _begin_again(request) if again else _data_of(request, before)
     else:  # the main process has made them
-        named = is_prepared(options["data"])
+        named = _is_prepared(options["data"])
         data = preparation.open_prepared(options["data"] if named else folder / "data")
-    given = options.get("tokenizer")
-    if given and fast_encoding.load_tokenizer(given).fingerprint != data.fingerprint:
-        reason = f"the data in {data.folder} were made with another tokenizer"
-        raise UserError(f"{reason} than {given}; leave out --tokenizer, or give another --out")
     asked = request.asked() | {"identity": data.identity}
-    _check_same(folder, before, asked)
+    if before and "identity" not in before:  # of an older run its checkpoint has it
+        _, metadata = checkpoints.newest_checkpoint(folder, quiet=True)
+        before["identity"] = metadata.get("data", data.identity)
+    if before:
+        _check_same(folder, before, asked, ("data", "tokenizer"))
     if group.is_main_process and asked != before:
         write_text(folder / "run.json", json.dumps(asked, indent=1))
     return data
@@ -407,8 +390,8 @@ def _settings(request, sizes):
         if metadata:
             return runs.recipe(preset, **changes, steps=metadata["training"]["steps"])
         seconds = runs.estimate_run(sizes, config, **request.computing)["step_seconds"]
-        steps = steps_in(request.options["minutes"], seconds)
-        return runs.recipe(preset, **changes, steps=steps)
+        steps = 0.9 * 60 * request.options["minutes"] / seconds  # with a tenth to spare
+        return runs.recipe(preset, **changes, steps=max(10, int(steps)))
     return config
 
 
@@ -436,16 +419,11 @@ def _announce(request, sizes, config, world_size):
         print(f"this will take {time}, by a few steps on trial, {size}", flush=True)
 
 
-def report(
-    folder: str | Path,  # the folder of a finished run
-    data: "preparation.Prepared",  # its data
-    device: str = "auto",  # where to compute
-    limit: int = 20_000,  # tokens of held-out text to compare on
-) -> str:  # what to print
-    "Compare a run's network with the baselines, write three samples, and draw the loss"
-    folder, options = Path(folder), dict(length=60, samples=3, temperature=0.8, seed=0)
+def _report(folder, data, device):
+    "Compares a finished run with the baselines, writes samples, and draws the loss"
+    options = dict(length=60, samples=3, temperature=0.8, seed=0)
     model, tokenizer = checkpoints.load_model(folder, device)
-    rows = evaluate(model, data, limit=limit)
+    rows = evaluate(model, data, limit=20_000)
     samples = writing.write(model, tokenizer, "", **options)
     runs.draw_loss(folder, {row["model"]: row["nats per token"] for row in rows[1:]})
     write_text(folder / "samples.txt", "\n\n".join(samples) + "\n")
@@ -475,12 +453,10 @@ def _check_options(request, world_size):
 
 def _status(folder):
     "Where a run stands, also before it has begun to train"
-    data = Path(folder) / "data"
-    if is_locked(data):
+    if is_locked(Path(folder) / "data"):
         return f"{folder}: its data are being prepared"
-    if exists(data / "progress.json"):
-        advice = "run the same command again to resume"
-        return f"{folder}: preparing its data was interrupted; {advice}"
+    if exists(Path(folder) / "data" / "progress.json"):
+        return f"{folder}: its data are half done; run the same command again to resume"
     return runs.status(folder)
 
 
@@ -533,7 +509,7 @@ def gpt1_train(
         more["sample"] = partial(_sample, prepared.tokenizer())
         runs.train(folder, prepared, sizes, settings, **more)
         if group.is_main_process:
-            print("\n" + report(folder, prepared, device))
+            print("\n" + _report(folder, prepared, device))
             again = f'gpt1_generate --run {shlex.quote(str(folder))} "The function"'
             print(f"\n{folder / 'loss.png'} shows the loss; write more with: {again}")
 
@@ -545,7 +521,7 @@ def _sample(tokenizer, model):
 # %% ../../nbs/scale/34_commands.ipynb #abb0c2cd
 def _column_for(run, data):
     "The column of a source: that of the run, unless it has no meaning for this source"
-    column, path = read_run(run).get("column") or "text", Path(data)
+    column, path = _read_run(run).get("column") or "text", Path(data)
     is_text = path.is_file() and path.suffix not in (".jsonl", ".parquet")
     return "text" if is_text or data == "docstrings" else column
 
@@ -566,30 +542,27 @@ def gpt1_evaluate(
     "Measure a network: loss, perplexity and bits per byte, beside bigram and unigram"
     sources.whole_number("limit", limit)
     model, tokenizer = checkpoints.load_model(run, device)
-    prepared = find_prepared(run, data)
+    prepared = _find_prepared(run, data)
     if prepared is not None and prepared.fingerprint != tokenizer.fingerprint:
         raise UserError(
             f"the data in {prepared.folder} were made with another vocabulary than the "
             f"network in {run}; name the right ones, or a text, with --data"
         )
-    if data is not None and not is_prepared(data):
+    if data is not None and not _is_prepared(data):
         reading = dict(split=split, config=config, boundary=boundary, streaming=True)
         reading["column"] = column or _column_for(run, data)
         ids, size = encode_source(data, tokenizer, limit, **reading)
-        is_all = len(ids) <= limit
         rows = score(model, ids, size, prepared=prepared, stride=stride)
         unknown = getattr(tokenizer, "vocabulary", {}).get("<unk>", -1)  # not GPT-2's
         if share := (ids == unknown).mean():
             warning = ": the figures below mean little" if share > 0.01 else ""
-            print(f"{share:.2%} of the tokens are not in the vocabulary (<unk>){warning}")
+            print(f"{share:.2%} of the ids are <unk>, not in the vocabulary{warning}")
     elif prepared is not None:
         rows = evaluate(model, prepared, stride=stride, limit=limit)
-        is_all = len(prepared.valid) <= limit
     else:
         raise UserError(f"the data of {run} are missing; name them with --data")
-    text = (data or "held-out text of the run") + ("" if is_all else ", its beginning")
     windows = f"window {model.config.context}, stride {stride or model.config.context}"
-    print(f"{text}: {windows}\n{as_text(rows)}")
+    print(f"{data or 'held-out text of the run'}: {windows}\n{as_text(rows)}")
 
 # %% ../../nbs/scale/34_commands.ipynb #7311cb63
 def _print_texts(pieces, count):
@@ -640,7 +613,7 @@ def _converse(answer):
 
 @command
 def gpt1_generate(
-    prompts: Param("texts to continue; - is standard input", opt=False, nargs="*") = None,
+    prompts: Param("texts to continue; - for stdin", opt=False, nargs="*") = None,
     run: str = "runs/tiny",  # folder of a run of gpt1_train
     *,
     length: int = 100,  # tokens to add

@@ -522,8 +522,9 @@ def _sample(tokenizer, model):
 def _column_for(run, data):
     "The column of a source: that of the run, unless it has no meaning for this source"
     column, path = _read_run(run).get("column") or "text", Path(data)
-    is_text = path.is_file() and path.suffix not in (".jsonl", ".parquet")
-    return "text" if is_text or data == "docstrings" else column
+    has_columns = {".json", ".jsonl", ".parquet"}.intersection(path.suffixes)
+    is_text = data == "docstrings" or path.is_file() and not has_columns
+    return "text" if is_text else column
 
 
 @command

@@ -16,6 +16,7 @@ from operator import index
 import torch
 from fastcore.meta import delegates
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .. import generation
 from ..bpe import END, BPETokenizer
@@ -34,6 +35,9 @@ def window_start(
     return max(0, -(-(length - context) // step) * step)
 
 # %% ../../nbs/scale/31_writing.ipynb #fe8d5259
+_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
 class KeyValueCache:
     "The keys and values of every layer for texts that grow, so that each token is computed once"
 
@@ -49,6 +53,7 @@ class KeyValueCache:
         self.keys, self.values = weight.new_zeros(shape), weight.new_zeros(shape)
         self.model, self.starts = model, [None] * batch
 
+    @sdpa_kernel(_KERNELS)
     @torch.no_grad()
     def hidden_states(
         self,

@@ -312,7 +312,7 @@ def score_choices(
     losses = _pair_losses(model, prefixes, continuations, batch_size)
     return -np.array([part.mean() if mean else part.sum() for part in losses])
 
-# %% ../nbs/09_evaluation.ipynb #cf81f66a
+# %% ../nbs/09_evaluation.ipynb #c7956acf
 @dataclass(frozen=True)
 class Question:
     "Choices; the answer is the one to which the network gives the highest score"
@@ -352,8 +352,9 @@ def answer_questions(
     start, answers = tokenizer.end_of_document, []
     for q in tqdm(questions, "answering", leave=False, disable=None):
         choices = [tokenizer.encode(choice) for choice in q.choices]
-        texts = [q.prefix] * len(choices) if isinstance(q.prefix, str) else q.prefix
+        texts = [q.prefix] if isinstance(q.prefix, str) else q.prefix
         prefixes = [[start, *tokenizer.encode(text)] for text in texts]
+        prefixes *= len(choices) // len(prefixes)
         answers.append(score_choices(model, prefixes, choices, mean=q.mean).argmax())
     return np.array(answers) == [q.right for q in questions]
 

@@ -187,7 +187,7 @@ _ALL = (
 )
 TASKS = {task.name: task for task in _ALL}
 
-# %% ../nbs/12_tasks.ipynb #a0111465
+# %% ../nbs/12_tasks.ipynb #ec411fa2
 def _json_rows(text):
     "Rows of JSON: a list, an object of rows, or an object a line"
     try:
@@ -207,7 +207,7 @@ def read_table(
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
             text = file.read()
-        if text.lstrip()[:1] in ("{", "["):
+        if ".json" in str(path) or text.startswith("{"):
             return _json_rows(text)
         if ".csv" in Path(path).suffixes:
             lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
@@ -289,7 +289,7 @@ def load_rows(
         raise UserError(f"{task.name}: {path} has no rows of the split {split}")
     return rows
 
-# %% ../nbs/12_tasks.ipynb #a6b4b3b5
+# %% ../nbs/12_tasks.ipynb #e6efe72b
 def _column(task, row, names):
     "The first of the alternatives a|b that the row has"
     for name in names.split("|"):
@@ -314,7 +314,8 @@ def _target(task, value, place):
         score = float("nan")
     if abs(score) < float("inf") and (not K or 0 <= score <= K - 1):
         return score_distribution(score, K) if K else score
-    expected = f"one of {', '.join(task.labels)}" if classes else "a number"
+    names = ", ".join(task.labels).replace("|", " or ")
+    expected = f"one of {names}" if classes else "a number"
     expected += f" from 0 to {K - 1}" if K else ""
     raise UserError(f"{place}: label is {value!r}; expected {expected}")
 
@@ -361,7 +362,8 @@ def examples(
     for number, row in enumerate(rows, 1):
         place, target = f"{task.name}, row {number}", 0
         if labelled:
-            if str(row.get(label)) in ("-", "-1") and task.labels:
+            given = str(row.get(label))
+            if task.labels and given in ("-", "-1") and given not in task.labels:
                 continue
             target = _target(task, row.get(label), place)
         parts = [[*map(encode, _texts(row, part, place))] for part in (texts, answers)]

@@ -289,7 +289,7 @@ def load_rows(
         raise UserError(f"{task.name}: {path} has no rows of the split {split}")
     return rows
 
-# %% ../nbs/12_tasks.ipynb #e6efe72b
+# %% ../nbs/12_tasks.ipynb #952de861
 def _column(task, row, names):
     "The first of the alternatives a|b that the row has"
     for name in names.split("|"):
@@ -343,7 +343,7 @@ def _sequences(task, shape, texts, answers):
     text = [shape.start, *texts[0][: room - len(rest)], *rest, shape.delimiter]
     return [[*text, *answer, shape.classify] for answer in answers]
 
-
+# %% ../nbs/12_tasks.ipynb #c17ded03
 def examples(
     task: Task,  # how to read the rows
     rows: list[dict],  # as from `load_rows`

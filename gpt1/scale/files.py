@@ -7,6 +7,7 @@ __all__ = ['allowed_cpus', 'map_in_processes', 'only_one', 'is_locked', 'file_ha
            'size_in_words', 'time_in_words', 'check_room', 'Stopped', 'stop_signals', 'plain_output']
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0005
+import errno
 import gc
 import hashlib
 import os
@@ -14,6 +15,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -41,6 +43,7 @@ def allowed_cpus() -> int:
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0021
 _START = "fork" if sys.platform == "linux" else "spawn"  # how worker processes begin
+_HELD = set()  # lock files of this process, see `only_one`
 
 
 def _begin(function, shared):
@@ -50,6 +53,8 @@ def _begin(function, shared):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in _STOP_SIGNALS[1:]:  # a forked worker has its parent's handlers
         signal.signal(number, signal.SIG_DFL)
+    for file in _HELD:  # the locks are the parent's alone
+        file.close()
     gc.freeze()  # objects of the parent stay shared: the collector does not touch them
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -86,7 +91,8 @@ def map_in_processes(
             yield item, function(item, *shared)
         return
     start = get_context(_START), _begin, (function, shared)
-    pool, waiting = ProcessPoolExecutor(processes, *start), deque()
+    most = 61 if sys.platform == "win32" else processes  # a limit of Windows
+    pool, waiting = ProcessPoolExecutor(min(processes, most), *start), deque()
     try:
         for item in items:
             waiting.append((item, pool.submit(_work_on, item)))
@@ -105,8 +111,8 @@ def map_in_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0041
-def _lock(file):
-    "Locks an open file; False if another process has done so"
+def _lock(file, shared=False):
+    "Locks an open file; False if it is locked already, by whatever process"
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -115,12 +121,26 @@ def _lock(file):
         else:
             import fcntl
 
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
     except OSError:  # a file system without locks
         pass
     return True
+
+
+def _hold(path):
+    "The lock file of a folder, open and locked; None if somebody else holds it"
+    for _ in range(10):  # another process may be looking, or about to leave
+        with suppress(FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "a")
+            if _lock(file) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+            file.close()
+        time.sleep(0.1)
+    return None
 
 
 @contextmanager
@@ -132,22 +152,21 @@ def only_one(
     path = folder / ".lock"
     try:
         is_new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a")
+        file = _hold(path)
+        if file is None and not path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     except OSError as error:
         reason = f"{error.strerror}; choose a folder you may write to"
         raise UserError(f"cannot write to {folder}: {reason}") from None
+    if file is None:
+        advice = "wait for it, or choose another folder"
+        raise UserError(f"another process is {doing} in {folder}; {advice}")
     with file:
-        if not _lock(file):
-            advice = "wait for it, or choose another folder"
-            raise UserError(f"another process is {doing} in {folder}; {advice}")
-        ours = os.fstat(file.fileno())
-        if not path.exists() or not os.path.samestat(ours, path.stat()):
-            advice = "run the same command again"
-            raise UserError(f"another process has just left {folder}; {advice}")
+        _HELD.add(file)
         try:
             yield
         finally:
+            _HELD.discard(file)
             with suppress(OSError):  # Windows can't delete an open file; it may stay
                 path.unlink()
                 if is_new:  # it is removed if it is still empty
@@ -159,8 +178,8 @@ def is_locked(
 ) -> bool:  # whether another process holds the lock of `only_one`
     "Looks whether a process is at work in a folder, and changes nothing"
     try:
-        with open(folder / ".lock", "r+") as file:
-            return not _lock(file)
+        with open(folder / ".lock", "rb") as file:
+            return not _lock(file, shared=True)
     except OSError:  # there is no such file
         return False
 
@@ -242,7 +261,7 @@ def check_room(
 ) -> int:  # bytes that are free
     "How much is free on the disk; `UserError` if it is clearly not enough"
     parent = Path(folder).absolute()
-    while not exists(parent):
+    while not exists(parent) and parent != parent.parent:
         parent = parent.parent
     free = shutil.disk_usage(parent).free
     if free < 0.9 * need:

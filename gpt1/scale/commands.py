@@ -27,7 +27,7 @@ from pathlib import Path
 from fastcore.script import Param, anno_parser
 
 from ..common import UserError, one_line_errors, write_text
-from .files import exists, is_locked, only_one, plain_output
+from .files import exists, is_locked, folder_lock, plain_output
 from .files import stop_signals, time_in_words
 
 # %% ../../nbs/scale/34_commands.ipynb #34c0001a
@@ -345,7 +345,7 @@ def _begin_again(request):
         if path.name not in ours and path.suffix not in (".ids", ".tmp"):
             reason = f"{path} is not a file that the run made"
             raise UserError(f"{reason}; move it out of {path.parent} first")
-    with only_one(folder, "training"):
+    with folder_lock(folder, "training"):
         data = _data_of(replace(request, folder=new), {})
         if data.folder.resolve() == (folder / "data").resolve():
             raise UserError(f"--fresh would remove {data.folder}; move it away first")

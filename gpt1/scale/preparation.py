@@ -30,8 +30,8 @@ from ..data import HEADER_SIZE, SPLITS, VERSION, TokenStream
 from ..data import document_hash, id_type, write_shard
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
 from .fast_merges import check_documents
-from .files import allowed_cpus, check_room, exists, file_records, looking_at
-from .files import map_in_processes, only_one, size_in_words, time_in_words
+from .files import allowed_cpus, check_disk_space, exists, file_records, looking_at
+from .files import map_in_processes, folder_lock, size_in_words, time_in_words
 from .sources import LONGEST, Malformed, Source, as_path, checked_text
 from .sources import cost_of, malformed_error, open_source, parse_part
 from .sources import share_of, source_of_list, usable_texts, whole_number
@@ -571,7 +571,7 @@ def prepare(
     if not isinstance(texts, Source):
         check_documents(texts)
         texts = source_of_list(texts, str(source))
-    with only_one(folder, "preparing data"):
+    with folder_lock(folder, "preparing data"):
         preparation = _Preparation(folder)
         preparation.open(texts, numbers | (settings or {}))
         return preparation.run(tokenizer, processes)
@@ -682,7 +682,7 @@ def _announce(folder, source, cost, processes, manifest):
     splits = [manifest[split] for split in SPLITS] if manifest else []
     done = sum(split["bytes"] for split in splits)
     count = sum(split["documents"] for split in splits)
-    free = check_room(folder, (cost.disk or 0) * max(0, 1 - done / (source.bytes or 1)))
+    free = check_disk_space(folder, (cost.disk or 0) * max(0, 1 - done / (source.bytes or 1)))
     pace = f"{cost.throughput / 1e6:.1f} MB/s a process on the first documents"
     pace += f", {processes} at work"
     if cost.disk is None:
@@ -769,7 +769,7 @@ def prepare_source(
     else:
         with looking_at(tokenizer):
             tokenizer = load_tokenizer(as_path(tokenizer).as_posix())
-    with only_one(folder, "preparing data"):
+    with folder_lock(folder, "preparing data"):
         preparation = _Preparation(folder)
         print(f"reading {source} …", flush=True)
         corpus = open_source(source, longest=longest, **source_options)

@@ -30,7 +30,7 @@ from .checkpoints import checkpoint_folders, has_bfloat16, read_metadata
 from .checkpoints import resume, run_folder, save_checkpoint
 from .distributed import ProcessGroup, data_parallel
 from .distributed import evaluate_loss, local_device
-from .files import Stopped, file_hash, is_locked, only_one, plain_output
+from .files import Stopped, file_hash, is_locked, folder_lock, plain_output
 from .files import stop_signals, time_in_words
 from .kernels import FusedAdam, speed_up
 from .preparation import Prefetcher, Prepared
@@ -455,7 +455,7 @@ def train(
     plain_output()
     with ExitStack() as stack:
         if group.is_main_process:
-            stack.enter_context(only_one(folder, "training"))
+            stack.enter_context(folder_lock(folder, "training"))
         stack.enter_context(pytorch_errors_in_one_line())
         run = TrainingRun(model_config, config, device, **options)
         run.start(folder, data, keep=keep, tensorboard=tensorboard)

@@ -202,12 +202,12 @@ def generate(
     model: GPT,  # the network
     prompts: torch.Tensor | list[list[int]],  # (B, T) int64, or B lists of ids of any lengths
     length: int,  # how many tokens to add to each
-    **options,  # as for `stream`
+    **kwargs,  # as for `stream`
 ) -> torch.Tensor | list[list[int]]:  # (B, T + length) int64, or B lists, as the prompts were
     "Continues each row; `UserError` for an argument that cannot be"
     if not isinstance(prompts, torch.Tensor):
         prompts = _as_rows(prompts, model.config.vocab_size)
-    tokens = stream(model, prompts, length, **options)
+    tokens = stream(model, prompts, length, **kwargs)
     added = [list(row) for row in zip(*tokens)]  # B rows of `length`
     if isinstance(prompts, torch.Tensor):
         return torch.cat([prompts, torch.tensor(added, device=prompts.device)], dim=1)
@@ -364,15 +364,15 @@ def stream_text(
     *,
     samples: int = 1,  # how many texts for each prompt
     tidy: bool = False,  # whether to put the spaces around punctuation right
-    **options,  # as for `stream`
+    **kwargs,  # as for `stream`
 ) -> Iterator[tuple[int, str]]:  # the number of a text, and what comes next in it
     "Writes texts side by side, prompt by prompt; `UserError` for an argument that cannot be"
     prompts = _as_prompts(prompts)
-    check_options(length, samples, **options)
+    check_options(length, samples, **kwargs)
     _check_texts(model, tokenizer, prompts)
     starts = [tokenizer.encode(prompt) for prompt in prompts for _ in range(samples)]
     rows = [start or [tokenizer.end_of_document] for start in starts]
-    steps = stream(model, rows, length, row_numbers=[*range(samples)] * len(prompts), **options)
+    steps = stream(model, rows, length, row_numbers=[*range(samples)] * len(prompts), **kwargs)
     texts = [TextStream(tokenizer, tidy) for _ in rows]
     begun = [(number, texts[number].add(token)) for number, ids in enumerate(starts) for token in ids]
     return filter(lambda piece: piece[1], chain(begun, _pieces(texts, steps)))
@@ -386,11 +386,11 @@ def write(
     length: int = 100,  # how many tokens to add
     *,
     samples: int = 1,  # how many texts for each prompt
-    **options,  # as for `stream_text`
+    **kwargs,  # as for `stream_text`
 ) -> list[str]:  # the texts, each with its prompt, prompt by prompt
     "Continues texts, or begins some; `UserError` for an argument that cannot be"
     prompts = _as_prompts(prompt)
-    pieces = stream_text(model, tokenizer, prompts, length, samples=samples, **options)
+    pieces = stream_text(model, tokenizer, prompts, length, samples=samples, **kwargs)
     texts = [""] * (len(prompts) * samples)
     for number, piece in pieces:
         texts[number] += piece

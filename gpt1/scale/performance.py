@@ -138,11 +138,15 @@ def peak_memory(
 # %% ../../nbs/scale/33_performance.ipynb #be40b421
 def _attention_memory(config, device, size):
     "Bytes that one layer keeps of attention for each token, with `size` bytes a number"
-    C, H, T, block = config.width, config.heads, config.context, 128
-    if device == "cuda":
+    from gpt1.scale.kernels import ATTENTION_BLOCK as block
+
+    C, H, T = config.width, config.heads, config.context
+    if device == "cuda" or device == "cpu" and not config.dropout:  # the fused call
         return 4 * C * size + 4 * H
-    ends = [min(start + block, T) for start in range(0, T, block)]  # keys of each block
-    keys = sum(end * min(block, end) for end in ends) // T if device == "cpu" else T
+    starts = range(0, T, block)
+    ends = [min(start + block, T) for start in starts]  # keys of each block
+    entries = sum((end - start) * end for start, end in zip(starts, ends))
+    keys = entries // T if device == "cpu" else T
     copies = 2 * sum(ends) / T if device == "cpu" else 2  # of keys and values
     return int((2 + copies) * C * size) + H * keys * (4 + size + 1)
 
@@ -155,14 +159,15 @@ def training_memory(
 ) -> dict[str, int]:  # bytes by part, and their sum as "total"
     "What a step of the fast network holds, counted; compiled for a card it is less"
     from gpt1.model import count_parameters
+    from gpt1.scale.kernels import LOSS_ROWS, ChunkedLossGPT
 
     C, V, on_cpu = config.width, config.vocab_size, device == "cpu"
     counts, size = count_parameters(config), 2 if bfloat16 else 4
     P, tokens = counts["total"], micro_batch_size * config.context
     layer = size * (2 * C + 2 * config.inner) + 2 * 4 * C + 2 * C
     layer += _attention_memory(config, device, size)
-    whole = on_cpu and tokens * V <= 1 << 26  # not in chunks
-    chunk = tokens if whole else min(tokens, 1024 if on_cpu else 4096)
+    whole = on_cpu and tokens * V <= ChunkedLossGPT.most_logits  # not in chunks
+    chunk = tokens if whole else min(tokens, LOSS_ROWS.get(device, 4096))
     casts = 0 if not bfloat16 else 2 if on_cpu else 4
     parts = {
         "weights": 4 * P,

@@ -14,11 +14,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..common import UserError, table
+from .files import peak_rss
 
 # %% ../../nbs/scale/33_performance.ipynb #120535fd
 def side_by_side(
@@ -98,22 +98,6 @@ def in_fresh_process(
         process.join()
 
 # %% ../../nbs/scale/33_performance.ipynb #3b99942d
-def _largest_size():
-    "The largest resident sizes so far, in MB, of this process and of its largest child"
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    own, children = (
-        resource.getrusage(who).ru_maxrss * unit / 1e6
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    status = Path("/proc/self/status")  # Linux's `ru_maxrss` begins with the parent's
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        own = int(lines["VmHWM"].split()[0]) * 1024 / 1e6
-    return own, children
-
-
 def _measure(function, arguments, warm_up):
     "Runs the function; seconds and megabytes of this process"
     if warm_up is not None:
@@ -121,7 +105,7 @@ def _measure(function, arguments, warm_up):
     start = time.perf_counter()
     function(*arguments)
     seconds = time.perf_counter() - start
-    own, child = _largest_size()
+    own, child = (peak_rss(children) / 1e6 for children in (False, True))
     return {"seconds": seconds, "megabytes": own, "largest child": child}
 
 

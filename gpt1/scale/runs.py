@@ -31,7 +31,7 @@ from .checkpoints import resume, run_folder, save_checkpoint
 from .distributed import ProcessGroup, data_parallel
 from .distributed import evaluate_loss, local_device
 from .files import Stopped, file_hash, is_locked, folder_lock, plain_output
-from .files import stop_signals, time_in_words
+from .files import peak_rss, stop_signals, time_in_words
 from .kernels import FusedAdam, speed_up
 from .preparation import Prefetcher, Prepared
 from ..training import update
@@ -163,9 +163,7 @@ def memory_used(
         return torch.cuda.max_memory_allocated(device)
     if device.type == "mps":
         return torch.mps.driver_allocated_memory()
-    if not (path := Path("/proc/self/status")).exists():  # not Linux
-        return None
-    return int(path.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    return peak_rss()
 
 # %% ../../nbs/scale/29_runs.ipynb #335e252a
 def read_log(

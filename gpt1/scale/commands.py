@@ -523,10 +523,9 @@ def _sample(tokenizer, model):
 # %% ../../nbs/scale/34_commands.ipynb #abb0c2cd
 def _column_for(run, data):
     "The column of a source: that of the run, unless it has no meaning for this source"
-    column, path = _read_run(run).get("column") or "text", Path(data)
-    has_columns = {".json", ".jsonl", ".parquet"}.intersection(path.suffixes)
-    is_text = data == "docstrings" or path.is_file() and not has_columns
-    return "text" if is_text else column
+    kind, _ = sources.find_source(data)
+    has_columns = kind not in ("docstrings", "text")
+    return has_columns and _read_run(run).get("column") or "text"
 
 
 @command

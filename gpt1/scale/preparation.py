@@ -712,8 +712,8 @@ def _in_words(folder, manifest):
 # %% ../../nbs/scale/24_preparation.ipynb #9588a20c
 def _vocabulary(source, vocab_size, learn_from, *, processes, longest):
     "A new vocabulary, learned from the first documents of a source, 200 MB at most"
-    most = min(200_000_000, source.bytes or 200_000_000)
-    amount = f"at most {size_in_words(most)} of text"
+    most = 200_000_000  # characters; the size of the source is only an estimate
+    amount = f"at most {size_in_words(min(most, source.bytes or most))} of text"
     print(f"learning a vocabulary of {vocab_size:,} from {amount} …", flush=True)
     texts = _until(islice(usable_texts(source, longest), learn_from), most)
     options = dict(processes=processes, fewer=True)

@@ -524,8 +524,9 @@ def _sample(tokenizer, model):
 def _column_for(run, data):
     "The column of a source: that of the run, unless it has no meaning for this source"
     kind, _ = sources.find_source(data)
-    has_columns = kind not in ("docstrings", "text")
-    return has_columns and _read_run(run).get("column") or "text"
+    if kind in ("docstrings", "text"):
+        return "text"
+    return _read_run(run).get("column") or "text"
 
 
 @command

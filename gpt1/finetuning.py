@@ -84,7 +84,7 @@ class InputTransformations:
 def with_special_tokens(
     model: GPT,  # a pre-trained network, which stays as it is
 ) -> GPT:  # a copy with a vocabulary of V + 3, on the same device
-    "The network with three rows more in its embedding matrix (`train.py`, `n_special`)"
+    "The network with three more rows in its embedding matrix (`train.py`, `n_special`)"
     V, device = model.config.vocab_size, next(model.parameters()).device
     larger = type(model)(replace(model.config, vocab_size=V + 3)).to(device)
     weights = dict(model.state_dict())
@@ -110,8 +110,8 @@ def collate(
     T = max(len(sequence) for example in examples for sequence in example.sequences)
     ids = np.zeros((len(examples), S, T), dtype=np.int64)
     for row, example in zip(ids, examples, strict=True):
-        for place, sequence in zip(row, example.sequences, strict=True):
-            place[: len(sequence)] = sequence
+        for padded, sequence in zip(row, example.sequences, strict=True):
+            padded[: len(sequence)] = sequence
     return torch.from_numpy(ids), torch.tensor([example.target for example in examples])
 
 # %% ../nbs/11_finetuning.ipynb #e2117005
@@ -208,8 +208,8 @@ def accuracy(
 # %% ../nbs/11_finetuning.ipynb #371ee952
 def finetune(
     model: TaskModel,  # trained in place; ends with the best weights, in evaluation mode
-    train: list[Example],  # to learn from, at least a batch
-    valid: list[Example],  # to choose the best epoch with
+    train: list[Example],  # training set, at least a batch
+    valid: list[Example],  # validation set; its score chooses the weights to keep
     *,
     metric: Callable = accuracy,  # gets logits (N, K) and targets; higher is better
     epochs: int = 3,  # passes over `train` (paper, section 4.1)
@@ -220,12 +220,12 @@ def finetune(
     grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
     micro_batch_size: int | None = None,  # examples at a time; None: all at once
     seed: int = 0,  # decides the order and what dropout draws
-) -> list[dict]:  # step, epoch, loss (mean since the last row) and score, one row a measurement
+) -> list[dict]:  # step, epoch, loss (mean since the last row), score: one row per evaluation
     "Fine-tune as the authors did (paper, section 4.1; `train.py`)"
     per_epoch = len(train) // batch_size
     if not per_epoch or not valid:
-        sizes = f"{len(train)} examples to learn from and {len(valid)} to choose with"
-        raise UserError(f"{sizes}: at least a batch of {batch_size} and 1 are needed")
+        sizes = f"{len(train)} training and {len(valid)} validation examples"
+        raise UserError(f"{sizes}; expected at least {batch_size} (one batch) and 1")
     steps, early = per_epoch * epochs, {1000 * 2**k for k in range(6)}  # 1,000 … 32,000
     optimizer = Adam(parameter_groups(model, weight_decay))
     device, targets_valid = next(model.parameters()).device, collate(valid)[1]
@@ -274,15 +274,15 @@ def read_story_cloze(
         rows = list(csv.reader(file))[1:]
     for number, row in enumerate(rows, 2):
         if len(row) != 8 or row[7] not in ("1", "2"):
-            expected = "8 columns are expected, the last one 1 or 2"
-            raise UserError(f"{path}, line {number}: {len(row)} columns; {expected}")
+            found = f"{len(row)} columns, the last {row[-1] if row else None!r}"
+            raise UserError(f"{path}, row {number}: {found}; expected 8, the last 1 or 2")
     return [Story(" ".join(row[1:5]), (row[5], row[6]), int(row[7]) - 1) for row in rows]
 
 
 def story_cloze_split(
     count: int = 1871,  # stories in the published validation file
-    held_out: int = 374,  # of them, to choose the epoch with (`datasets.py`, `n_valid`)
-) -> tuple[np.ndarray, np.ndarray]:  # rows to learn from, rows to choose with
+    held_out: int = 374,  # of them, for validation (`datasets.py`, `n_valid`)
+) -> tuple[np.ndarray, np.ndarray]:  # row numbers for training, row numbers for validation
     "The authors' split (`datasets.py`: `train_test_split` with seed 3535999445)"
     order = np.random.RandomState(3535999445).permutation(count)
     return order[held_out:], order[:held_out]

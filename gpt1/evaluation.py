@@ -81,7 +81,7 @@ def token_losses(
         raise UserError(f"ids beyond the vocabulary of {model.config.vocab_size:,}")
     ends = [*range(T + 1, len(ids), stride), len(ids)]  # where the windows end
     starts = [0, *range(stride, len(ids), stride)]
-    windows = zip(starts, [1, *ends[:-1]], ends)  # the first token that counts between
+    windows = zip(starts, [1, *ends[:-1]], ends)  # start, first that counts, end
     pairs = [(ids[start:first], ids[first:end]) for start, first, end in windows]
     return np.concatenate(_pair_losses(model, *zip(*pairs), batch_size))
 

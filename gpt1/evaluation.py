@@ -18,13 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from .bpe import BPETokenizer
 from .common import UserError, evaluation_mode
-from .data import TokenStream
 from .generation import generate
 from .model import GPT
 
@@ -33,18 +30,12 @@ def perplexity(
     losses: np.ndarray,  # losses of single tokens in nats, any shape, at least one
 ) -> float:  # 1 for a model that is always certain and right
     "The exponential of the mean loss (paper, section 4.1: 18.4)"
-    losses = np.asarray(losses, dtype=np.float64)
-    if not losses.size:
-        raise UserError("no losses to average: expected a text of at least 2 tokens")
-    return float(np.exp(losses.mean()))
+    return float(np.exp(np.mean(losses, dtype=np.float64)))
 
 # %% ../nbs/09_evaluation.ipynb #43f487ff
 def _as_array(ids):
     "Token ids from a list, an array, a tensor or a `TokenStream`, as int64"
-    if isinstance(ids, TokenStream):
-        ids = ids.read(0, len(ids))
-    elif isinstance(ids, torch.Tensor):
-        ids = ids.cpu()
+    ids = ids.read(0, len(ids)) if hasattr(ids, "read") else torch.as_tensor(ids).cpu()
     return np.ascontiguousarray(ids, dtype=np.int64)
 
 
@@ -60,7 +51,7 @@ def _pair_losses(model, prefixes, continuations, batch_size):
             batch = order[first : first + batch_size]
             pairs = [np.concatenate([prefixes[i], continuations[i]]) for i in batch]
             pairs = [torch.from_numpy(pair[-T - 1 :]) for pair in pairs]
-            ids = pad_sequence(pairs, batch_first=True)  # (B, T + 1)
+            ids = torch.nn.utils.rnn.pad_sequence(pairs, batch_first=True)  # (B, T + 1)
             counts = torch.zeros_like(ids, dtype=torch.bool)
             for row, pair, i in zip(counts, pairs, batch):
                 row[len(pair) - lengths[i] : len(pair)] = True
@@ -90,10 +81,9 @@ def token_losses(
         raise UserError(f"ids beyond the vocabulary of {model.config.vocab_size:,}")
     ends = [*range(T + 1, len(ids), stride), len(ids)]  # where the windows end
     starts = [0, *range(stride, len(ids), stride)]
-    counted = [1, *ends[:-1]]  # the first token of each window that counts
-    prefixes = [ids[start:first] for start, first in zip(starts, counted)]
-    continuations = [ids[first:end] for first, end in zip(counted, ends)]
-    return np.concatenate(_pair_losses(model, prefixes, continuations, batch_size))
+    windows = zip(starts, [1, *ends[:-1]], ends)  # start, first that counts, end
+    pairs = [(ids[start:first], ids[first:end]) for start, first, end in windows]
+    return np.concatenate(_pair_losses(model, *zip(*pairs), batch_size))
 
 # %% ../nbs/09_evaluation.ipynb #cd820520
 def bits_per_byte(
@@ -101,7 +91,6 @@ def bits_per_byte(
     byte_count: float,  # length of the text in UTF-8 bytes, greater than 0
 ) -> float:  # 8 for a text of which nothing is known
     "Loss of a text in a unit that does not depend on the tokenizer"
-    assert byte_count > 0, byte_count
     return float(total_nats) / math.log(2) / byte_count
 
 # %% ../nbs/09_evaluation.ipynb #55286942
@@ -111,11 +100,8 @@ class Unigram:
 
     vocab_size: int  # different tokens, V
 
-    def fit(
-        self,
-        ids,  # (N,) token ids to count, as for `token_losses`
-    ) -> "Unigram":
-        "Count"
+    def fit(self, ids) -> "Unigram":
+        "Count token ids, given as for `token_losses`"
         ids = _as_array(ids)
         assert ids.max(initial=0) < self.vocab_size, (ids.max(), self.vocab_size)
         counts = np.bincount(ids, minlength=self.vocab_size) + 1
@@ -126,11 +112,8 @@ class Unigram:
         "Of the tokens `after`, (N,), whichever stand before them"
         return self.frequencies[after]
 
-    def losses(
-        self,
-        ids,  # (N,) token ids
-    ) -> np.ndarray:  # (N - 1,) nats
-        "Loss of each token but the first, as `token_losses` gives them"
+    def losses(self, ids) -> np.ndarray:
+        "Loss of each token but the first in nats, as `token_losses` gives them"
         ids = _as_array(ids)
         return -np.log(self.probabilities(ids[:-1], ids[1:]))
 
@@ -156,9 +139,8 @@ class InterpolatedBigram(Unigram):
         cut = len(ids) - len(ids) // 20
         assert 1 < cut < len(ids), f"{len(ids)} ids, at least 20 are needed"
         self._count(ids[:cut])
-        before, after = ids[cut - 1 : -1], ids[cut:]
-        share = self._share(before, after)
-        self.weight = interpolation_weight(share, self.frequencies[after])
+        share = self._share(ids[cut - 1 : -1], ids[cut:])
+        self.weight = interpolation_weight(share, self.frequencies[ids[cut:]])
         self._count(ids)
         return self
 
@@ -204,7 +186,6 @@ def compare(
 def confidence_interval(
     *columns: np.ndarray,  # (N,) each: an entry for each example or document
     statistic: Callable | None = None,  # a number from the columns; None: share of true
-    draws: int = 1000,  # samples of the bootstrap
 ) -> tuple[float, float]:  # the ends of the 95% interval
     "Wilson's interval of a share; the bootstrap over examples for any other statistic"
     n, z, rng = len(columns[0]), 1.96, np.random.default_rng(0)
@@ -213,7 +194,7 @@ def confidence_interval(
         half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
         ends = (p + z**2 / (2 * n) + np.array([-half, half])) / (1 + z**2 / n)
     else:
-        samples = (rng.integers(n, size=n) for _ in range(draws))
+        samples = (rng.integers(n, size=n) for _ in range(1000))
         values = [statistic(*(column[rows] for column in columns)) for rows in samples]
         ends = np.percentile(values, [2.5, 97.5])
     return float(ends[0]), float(ends[1])
@@ -234,8 +215,7 @@ def score_row(
 DETOKENIZING = {
     "wikitext": [
         (r" @([-,.])@ ", r"\1"),  # 1 @,@ 000
-        (r" ([,.;:!?)\]}])(?=\s)", r"\1"),  # bones , ( all old )
-        (r"(?<=\s)([(\[{]) ", r"\1"),
+        (r" ([,.;:!?)\]}])(?=\s)|(?<=\s)([(\[{]) ", r"\1\2"),  # bones , ( all old )
         (r'" ([^"\n]*) "', r'"\1"'),  # a " box "
         (r" '(?=s\s)|(?<=s) '(?=\s)", "'"),  # the dog 's, the dogs '
     ],
@@ -269,9 +249,8 @@ def score_texts(
     plain = [detokenize(text, rules) if rules else text for text in texts]
     ids = [[tokenizer.end_of_document, *tokenizer.encode(text)] for text in plain]
     nats = np.array([token_losses(model, document, stride).sum() for document in ids])
-    tokens = np.array([len(document) - 1 for document in ids])
-    words = np.array([len(text.split()) for text in texts])
-    sizes = np.array([len(text.encode()) for text in texts])
+    sizes = [(len(i) - 1, len(t.split()), len(t.encode())) for i, t in zip(ids, texts)]
+    tokens, words, sizes = np.array(sizes).T
     per = lambda nats, units: math.exp(nats.sum() / units.sum())
     bits = lambda nats, sizes: bits_per_byte(nats.sum(), sizes.sum())
     return [
@@ -286,13 +265,10 @@ def read_published(
     name: str,  # wikitext, ptb or lambada
 ) -> list[str]:  # documents as published; of LAMBADA the passages
     "The documents of a published file"
-    text = Path(path).expanduser().read_text(encoding="utf8")
+    lines = Path(path).expanduser().read_text(encoding="utf8").strip("\n").split("\n")
     if name == "lambada":
-        return [json.loads(line)["text"] for line in text.split("\n") if line]
-    title, hundred_lines = r"^ = [^=\n]+ = *\n", r"(?:.*\n){1,100}"
-    if name == "ptb":
-        return re.findall(hundred_lines, text)
-    return [part for part in re.split(rf"(?m)(?={title})", text) if part.strip()]
+        return [json.loads(line)["text"] for line in lines if line]
+    return ["\n".join(lines[n : n + 100]) for n in range(0, len(lines), 100)]
 
 # %% ../nbs/09_evaluation.ipynb #cc3fd1d9
 def score_choices(
@@ -307,8 +283,7 @@ def score_choices(
     for n, (prefix, choice) in enumerate(zip(prefixes, continuations, strict=True)):
         if not prefix or not 1 <= len(choice) <= model.config.context:
             most = f"expected at least 1, of the second at most {model.config.context}"
-            lengths = f"{len(prefix)} and {len(choice)} tokens"
-            raise UserError(f"pair {n} has {lengths}: {most}")
+            raise UserError(f"pair {n} has {len(prefix)} and {len(choice)} ids: {most}")
     losses = _pair_losses(model, prefixes, continuations, batch_size)
     return -np.array([part.mean() if mean else part.sum() for part in losses])
 
@@ -339,8 +314,7 @@ def pronoun_question(
 ) -> Question:
     "Winograd: put each referent in, score the rest of the sentence"
     before, rest = re.split(rf"\b{re.escape(pronoun)}\b", sentence, maxsplit=1)
-    prefixes = [before + referent for referent in referents]
-    return Question(prefixes, [rest] * len(referents), right)
+    return Question([before + who for who in referents], [rest] * len(referents), right)
 
 
 def answer_questions(
@@ -352,9 +326,8 @@ def answer_questions(
     start, answers = tokenizer.end_of_document, []
     for q in tqdm(questions, "answering", leave=False, disable=None):
         choices = [tokenizer.encode(choice) for choice in q.choices]
-        texts = [q.prefix] if isinstance(q.prefix, str) else q.prefix
+        texts = [q.prefix] * len(choices) if isinstance(q.prefix, str) else q.prefix
         prefixes = [[start, *tokenizer.encode(text)] for text in texts]
-        prefixes *= len(choices) // len(prefixes)
         answers.append(score_choices(model, prefixes, choices, mean=q.mean).argmax())
     return np.array(answers) == [q.right for q in questions]
 
@@ -364,11 +337,9 @@ def read_pronouns(
 ) -> list[Question]:
     "Four lines a question: sentence, pronoun, candidates with a comma, the right one"
     text, questions = Path(path).expanduser().read_text(encoding="utf8"), []
-    lines = iter([line.strip() for line in text.splitlines() if line.strip()])
-    for sentence, pronoun, candidates, right in zip(lines, lines, lines, lines):
-        referents = [referent.strip() for referent in candidates.split(",")]
-        right = referents.index(right)
-        questions.append(pronoun_question(sentence, pronoun, referents, right))
+    for block in re.findall(r"(.+)\n(.+)\n(.+),(.+)\n(.+)", text):
+        sentence, pronoun, *both, right = map(str.strip, block)
+        questions.append(pronoun_question(sentence, pronoun, both, both.index(right)))
     return questions
 
 # %% ../nbs/09_evaluation.ipynb #ac821879
@@ -378,18 +349,21 @@ def sentence_scores(
     sentences: list[str],  # each is read after a line break
 ) -> np.ndarray:  # (N,) nats
     "CoLA: the mean log-probability of a sentence's tokens"
-    ids = [tokenizer.encode(sentence) for sentence in sentences]
-    starts = [[tokenizer.end_of_document]] * len(ids)
-    return score_choices(model, starts, ids, mean=True)
+    start, ids = [tokenizer.end_of_document], [tokenizer.encode(s) for s in sentences]
+    return score_choices(model, [start] * len(ids), ids, mean=True)
 
 
 def matthews(
-    labels: np.ndarray,  # (N,) 0 or 1
-    guesses: np.ndarray,  # (N,) 0 or 1
+    guesses: np.ndarray,  # (N,) classes from 0, or (N, K) scores of them
+    labels: np.ndarray,  # (N,) classes
 ) -> float:  # from -1 to 1
-    "Matthews correlation: Pearson's of columns of 0 and 1, and 0 if one is constant"
-    constant = 0 in (np.std(labels), np.std(guesses))
-    return 0.0 if constant else float(np.corrcoef(labels, guesses)[0, 1])
+    "Matthews correlation: 1 if all are right; 0 by chance, or if one is constant"
+    guesses, labels = np.asarray(guesses), np.asarray(labels)
+    guesses = guesses.argmax(1) if guesses.ndim == 2 else guesses
+    classes = np.union1d(guesses, labels)[:, None]
+    p, q = (guesses == classes).mean(1), (labels == classes).mean(1)  # their shares
+    size = math.sqrt((1 - p @ p) * (1 - q @ q))
+    return float(((guesses == labels).mean() - p @ q) / size) if size else 0.0
 
 
 def fit_threshold(
@@ -397,7 +371,7 @@ def fit_threshold(
     labels: np.ndarray,  # (N,) 1 for an acceptable one
 ) -> float:  # a sentence is called acceptable from this score on
     "The threshold with the highest Matthews correlation"
-    return max(np.unique(scores), key=lambda score: matthews(labels, scores >= score))
+    return max(np.unique(scores), key=lambda score: matthews(scores >= score, labels))
 
 # %% ../nbs/09_evaluation.ipynb #cd094b16
 def score_last_words(

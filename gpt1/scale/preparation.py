@@ -192,6 +192,7 @@ def write_shards(
 _TYPES = {"source": str, "vocab_size": int, "fingerprint": str, "valid_fraction": float}
 _TYPES |= {"settings": dict, "skipped": dict}
 _UNREAD = {"size": 0, "modified": 0, "sha256": ""}  # in the place of what a file was
+_PROGRESS = "manifest", "next", "files"
 
 
 def shards_in(
@@ -204,17 +205,16 @@ def shards_in(
 def _is_manifest(value):
     "Whether something read from JSON is a manifest whose counts add up"
     try:
-        names = [shard[name] for shard in shards_in(value) for name in ("file", "sha256")]
-        files = value.get("files", [])  # of a source that is not files there are none
-        names += [file[name] for file in files for name in ("name", "sha256")]
+        "".join(shard["file"] + shard["sha256"] for shard in shards_in(value))  # are texts
+        "".join(file["name"] + file["sha256"] for file in value.get("files", []))
+        splits = [value[split] for split in SPLITS]
         sums = [
-            value[split][count] == sum(shard[count] for shard in value[split]["shards"])
-            for split in SPLITS
+            split[count] == sum(shard[count] for shard in split["shards"])
+            for split in splits
             for count in COUNTS
         ]
         types = [type(value[name]) is kind for name, kind in _TYPES.items()]
-        strings = [isinstance(name, str) for name in names]
-        return value["format"] == VERSION and all(types + strings + sums)
+        return value["format"] == VERSION and all(types + sums)
     except (AttributeError, KeyError, TypeError):
         return False
 
@@ -264,15 +264,16 @@ def read_progress(
         return None
     progress = _read_json(path)
     try:
-        part, number = progress["next"] or (0, 0)  # null for a list, which begins anew
-        whole = type(part) is type(number) is int and _is_manifest(progress["manifest"])
-        whole = whole and all({"name", *_UNREAD} <= {*f} for f in progress["files"])
+        manifest, position, files = (progress[name] for name in _PROGRESS)
+        part, number = position or (0, 0)  # null for a list, which begins anew
+        whole = type(part) is type(number) is int and _is_manifest(manifest)
+        whole = whole and all({"name", *_UNREAD} <= {*file} for file in files)
     except (KeyError, TypeError, ValueError):
         whole = False
     if not whole:
         reason = "is damaged, or of an earlier version"
         raise UserError(f"{path} {reason}; {repair_advice(folder)}")
-    for entry in shards_in(progress["manifest"]):
+    for entry in shards_in(manifest):
         read_shard(folder / entry["file"])
     return progress
 
@@ -284,9 +285,10 @@ def first_difference(
     "The first setting that differs, for a message"
     for name in {**before, **now}:
         old, new = before.get(name, "none"), now.get(name, "none")
-        if old != new and re.fullmatch("[0-9a-f]{16,}", str(old)):  # a hash
-            return f"{'other' if name.endswith('s') else 'another'} {name}"
         if old != new:
+            hashes = [re.fullmatch("[0-9a-f]{16,}", str(v)) for v in (old, new)]
+            if any(hashes) and not isinstance(old, int):
+                return f"{'other' if name.endswith('s') else 'another'} {name}"
             return f"{name} {old} (now {new})"
     return ""
 
@@ -388,14 +390,13 @@ class _Notes:
         elif (progress := read_progress(folder)) is None:
             _check_fresh(folder)
         elif progress["next"]:  # else it was a list, which begins anew
-            self.manifest, self.next = progress["manifest"], progress["next"]
-            self.files = progress["files"]
+            self.manifest, self.next, self.files = (progress[n] for n in _PROGRESS)
 
     def write(self, position, files):
         "Writes down where to resume, and what the files are that were read so far"
         self.next, self.files = position, files
-        note = {"manifest": self.manifest, "next": position, "files": files}
-        write_text(self.folder / "progress.json", json.dumps(note))
+        progress = dict(zip(_PROGRESS, (self.manifest, position, files)))
+        write_text(self.folder / "progress.json", json.dumps(progress))
 
     def finish(self, files):
         "Writes the manifest, which makes the folder a prepared corpus"

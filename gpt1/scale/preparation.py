@@ -460,7 +460,7 @@ class _Preparation:
             self._check_tokenizer(one)
         for entry in shards_in(self.notes.manifest):
             read_shard(self.folder / entry["file"])
-        self.notes.keep_times(self.files.noted())
+        self.notes.finish(self.files.noted())
         return self.notes.manifest
 
     def _check_tokenizer(self, tokenizer):
@@ -561,10 +561,9 @@ def prepare(
 
 # %% ../../nbs/scale/24_preparation.ipynb #42a8c595
 class CostEstimate(NamedTuple):
-    "What a preparation will take; None where the size of the source is not known"
+    "What a preparation will take"
 
-    disk: int | None  # bytes of shards
-    seconds: float | None  # with all processes
+    disk: float  # bytes of shards for a byte of text
     throughput: float  # bytes of text per second, of one process
 
 
@@ -580,7 +579,6 @@ def _until(texts, size):
 def estimate_cost(
     source: Source,
     tokenizer: FastBPETokenizer | GPT2Tokenizer,
-    processes: int = 1,  # how many will encode
     longest: int = LONGEST,  # bytes of a document at most
 ) -> CostEstimate:
     "Estimates disk and time by encoding the first documents, a twentieth, 0.5 to 8 MB"
@@ -592,28 +590,26 @@ def estimate_cost(
     start = time.perf_counter()
     ids = sum(len(ids) for ids in _ids_of(tokenizer, timed) if ids is not None)
     throughput = size / (time.perf_counter() - start)
-    if source.bytes is None:
-        return CostEstimate(None, None, throughput)
     width = id_type(tokenizer.vocab_size).itemsize
-    disk = (ids * width + len(timed) * (width + 8)) * source.bytes / size
-    seconds = source.bytes / throughput / min(processes, allowed_cpus())
-    return CostEstimate(round(disk), seconds, throughput)
+    disk = ids * width + len(timed) * (width + 8)  # with ends, and where each begins
+    return CostEstimate(disk / size, throughput)
 
 # %% ../../nbs/scale/24_preparation.ipynb #86fdc9cf
 def _print_estimate(folder, source, cost, processes, manifest):
     "Prints what a preparation will take; `UserError` if the disk is too small"
     counts = {c: sum(manifest[s][c] for s in SPLITS) if manifest else 0 for c in COUNTS}
-    left = max(0, 1 - counts["bytes"] / (source.bytes or 1))
-    free = check_disk_space(folder, (cost.disk or 0) * left)
+    left = max(0, (source.bytes or 0) - counts["bytes"])
+    free = check_disk_space(folder, cost.disk * left)
     pace = f"{cost.throughput / 1e6:.1f} MB/s a process on the first documents"
-    if cost.disk is None:
+    if source.bytes is None:
         print(f"the size of {source.name} is not known; ", end="")
     else:
         documents = f"{source.documents:,} documents, " if source.documents else ""
-        disk, free = size_in_words(cost.disk), size_in_words(free)
+        disk, free = size_in_words(cost.disk * source.bytes), size_in_words(free)
+        seconds = source.bytes / cost.throughput / min(processes, allowed_cpus())
         print(f"{documents}{size_in_words(source.bytes)} of text; ", end="")
         print(f"their ids take about {disk} of {free} free")
-        print(f"time: {time_in_words(cost.seconds)}, ", end="")
+        print(f"time: {time_in_words(seconds)}, ", end="")
     print(f"{pace}, {processes} at work", flush=True)
     if manifest and counts["documents"]:
         print(f"resuming after {counts['documents']:,} documents", flush=True)
@@ -708,7 +704,7 @@ def prepare_source(
             return manifest
         if tokenizer is None:
             tokenizer = _vocabulary(preparation, corpus, vocab_size, processes)
-        cost = estimate_cost(share, tokenizer, processes, longest)
+        cost = estimate_cost(share, tokenizer, longest)
         _print_estimate(folder, share, cost, processes, notes.manifest)
         manifest = preparation.run(tokenizer, processes)
     print(_in_words(folder, manifest))

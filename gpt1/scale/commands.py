@@ -169,7 +169,7 @@ def score(
     ids: "np.ndarray",  # (N,) a token to begin after, and the text
     byte_count: float,  # length of the text in UTF-8 bytes
     *,
-    prepared: "preparation.Prepared | None" = None,  # what the baselines count, if any
+    prepared: "integrity.Prepared | None" = None,  # what the baselines count, if any
     stride: int | None = None,  # tokens from window to window; None: the context
 ) -> list[dict]:  # a row a model, as `compare` of notebook 09 gives them
     "Score a text by the network and, if there is text to count, by bigram and unigram"
@@ -185,7 +185,7 @@ def score(
 
 def evaluate(
     model: "models.GPT",  # the network
-    prepared: "preparation.Prepared",  # its data: `train` is counted, `valid` measured
+    prepared: "integrity.Prepared",  # its data: `train` is counted, `valid` measured
     *,
     stride: int | None = None,  # tokens from window to window; None: the context
     limit: int | None = None,  # measure on the first so many ids; None for all
@@ -279,7 +279,7 @@ def _find_prepared(run, data=None):
     "The data that are named, those in RUN/data, or that RUN/run.json names; or None"
     for folder in (data, Path(run) / "data", _read_run(run).get("data")):
         if isinstance(folder, str | Path) and _is_prepared(folder):
-            return preparation.open_prepared(folder)
+            return integrity.open_prepared(folder)
     return None
 
 # %% ../../nbs/scale/34_commands.ipynb #34c00033
@@ -302,7 +302,7 @@ def _data_of(request, before):
     "The data of a run: those that are named, those it has, or new ones from a source"
     named, given = request.options["data"], request.options.get("tokenizer")
     if _is_prepared(named):
-        data = preparation.open_prepared(named)
+        data = integrity.open_prepared(named)
     else:
         data = _own_data(request, before)
     if given and fast_encoding.load_tokenizer(given).fingerprint != data.fingerprint:
@@ -316,7 +316,7 @@ def _own_data(request, before):
     folder, data = request.folder / "data", request.options["data"]
     made, is_file, source = _is_prepared(folder), exists(data), before.get("data", data)
     if made:
-        source = preparation.open_prepared(folder).source
+        source = integrity.open_prepared(folder).source
     if source not in (data, os.path.realpath(data)) and not (made and is_file):
         _check_same(request.folder, {"data": source}, {"data": data})
     if before and os.path.isabs(source) and not (made or is_file):
@@ -330,7 +330,7 @@ def _own_data(request, before):
         finally:
             with suppress(OSError):  # a start that was refused leaves no empty folder
                 request.folder.rmdir()
-    return preparation.open_prepared(folder)
+    return integrity.open_prepared(folder)
 
 # %% ../../nbs/scale/34_commands.ipynb #9ca1bedd
 _FILES = "checkpoints", "data", "tokenizer", "tensorboard", "run.json", "log.jsonl"
@@ -340,7 +340,7 @@ _FILES += "loss.png", "samples.txt", "result.json"
 def _begin_again(request):
     "Data for a new run in the folder of an old one, which goes when they are there"
     folder, new = request.folder, request.folder / ".new"
-    ours = "manifest.json", "progress.json", "tokenizer", ".lock"
+    ours = "manifest.json", "progress.json", ".times.json", "tokenizer", ".lock"
     for path in folder.glob("data/*"):
         if path.name not in ours and path.suffix not in (".ids", ".tmp"):
             reason = f"{path} is not a file that the run made"
@@ -354,7 +354,7 @@ def _begin_again(request):
         if data.folder == new / "data":
             os.replace(data.folder, folder / "data")
             new.rmdir()
-            data = preparation.open_prepared(folder / "data")
+            data = integrity.open_prepared(folder / "data")
     return data
 
 # %% ../../nbs/scale/34_commands.ipynb #3fb1485f
@@ -371,7 +371,7 @@ def _find_data(request, group):
         data = _begin_again(request) if again else _data_of(request, before)
     else:  # the main process has made them
         named = _is_prepared(options["data"])
-        data = preparation.open_prepared(options["data"] if named else folder / "data")
+        data = integrity.open_prepared(options["data"] if named else folder / "data")
     asked = request.asked() | {"identity": data.identity}
     if before and "identity" not in before:  # of an older run its checkpoint has it
         _, metadata = checkpoints.newest_checkpoint(folder, quiet=True, files=())

@@ -33,7 +33,7 @@ from .distributed import evaluate_loss, local_device
 from .files import Stopped, file_hash, is_locked, folder_lock, plain_output
 from .files import peak_rss, stop_signals, time_in_words
 from .kernels import FusedAdam, speed_up
-from .preparation import Prefetcher, Prepared
+from .integrity import Prefetcher, Prepared
 from ..training import update
 
 # %% ../../nbs/scale/29_runs.ipynb #f85d4380

@@ -299,7 +299,7 @@ def score_task(
             reason = f"no example has 1 to {context} tokens to score"
             raise UserError(f"{name}: {reason}; give others, or a longer context")
         parts, left_out = parts | {part: fitting}, left_out + before - len(fitting)
-    notes = [f"{left_out:,} examples do not fit"] * bool(left_out)
+    notes = [f"examples that do not fit: {left_out:,}"] * bool(left_out)
     note = "; ".join(filter(None, [*notes, unknown_in_words(tokenizer, ids)]))
     rows = _score(model, tokenizer, name, parts, stride)
     return [{"task": name, **row, "left out": left_out, "note": note} for row in rows]
@@ -334,8 +334,8 @@ def scores_as_text(
     "Scores with their intervals as a table for a terminal"
     lines = [f"{'task':12}{'metric':30}{'examples':>9}{'score':>11}   95% interval"]
     for row in rows:
-        interval = f"{row['95% from']:.3f} to {row['to']:.3f}"
-        line = "{task:12}{metric:30}{examples:9,}{score:11.3f}   ".format(**row)
+        interval = f"{row['95% from']:.4g} to {row['to']:.4g}"
+        line = "{task:12}{metric:30}{examples:9,}{score:11.4g}   ".format(**row)
         lines.append(line + (interval if row["examples"] > 1 else "-"))
     notes = {f"{row['task']}: {row['note']}": row for row in rows if row["note"]}
     return "\n".join([*lines, *notes])

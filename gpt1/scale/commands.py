@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['np', 'evaluation', 'models', 'checkpoints', 'conversion', 'distributed', 'fast_encoding', 'integrity', 'performance',
-           'preparation', 'runs', 'sources', 'writing', 'COUNTED', 'command', 'gpt1_prepare', 'evaluation_batch',
-           'score', 'evaluate', 'as_text', 'encode_source', 'gpt1_train', 'gpt1_evaluate', 'gpt1_generate',
-           'gpt1_convert']
+           'preparation', 'runs', 'sources', 'writing', 'COUNTED', 'finetuning', 'tasks', 'command', 'gpt1_prepare',
+           'evaluation_batch', 'score', 'evaluate', 'as_text', 'encode_source', 'gpt1_train', 'gpt1_evaluate',
+           'gpt1_generate', 'gpt1_convert', 'gpt1_finetune', 'gpt1_predict']
 
 # %% ../../nbs/scale/34_commands.ipynb #d39c4276
 import inspect
@@ -670,3 +670,185 @@ def gpt1_convert(
     print(f"wrote {target}: {to}, {count:,} parameters, {vocabulary}")
     if to == "huggingface":
         print("its tokenizer cuts text by BERT's rules: some ids differ (notebook 32)")
+
+# %% ../../nbs/scale/34_commands.ipynb #811df0e5
+finetuning, tasks = _Lazy("gpt1.scale.finetuning"), _Lazy("gpt1.tasks")
+
+
+def _pretrained(run):
+    "Network and tokenizer of a run, of OpenAI's folder or of one for `transformers`"
+    form = conversion.format_of(run)
+    if form == "run":
+        return checkpoints.load_model(run, "cpu")
+    read = conversion.from_openai if form == "openai" else conversion.from_huggingface
+    return read(run), fast_encoding.load_tokenizer(run)
+
+
+_FOLDERS = {"cola": "CoLA", "sst2": "SST-2", "mrpc": "MRPC"}
+_FOLDERS |= {"stsb": "STS-B", "stsb-classes": "STS-B"}
+_FOLDERS = {name: f"glue/{folder}" for name, folder in _FOLDERS.items()}
+_FOLDERS |= {"snli": "nli/SNLI", "qnli": "nli/QNLI", "race-middle": "race"}
+
+
+def _published(name, data):
+    "A task of the paper, its rows to learn from and to choose with"
+    if name not in tasks.TASKS:
+        known = ", ".join(tasks.TASKS)
+        raise UserError(f"unknown task {name!r}; choose one of {known}")
+    task, root = tasks.TASKS[name], os.environ.get("GPT1_DATA")
+    if data is not None and Path(data).is_file() and not task.answers:
+        raise UserError(f"{data} is a file; give the folder of {name} with {task.files}")
+    if data is None and root and name in _FOLDERS:
+        folder = Path(root) / _FOLDERS[name]
+        data = folder if exists(folder) else None
+    return task, *(tasks.load_rows(task, split, data) for split in ("train", "dev"))
+
+
+def _own_task(data, valid, text, label):
+    "A task in a file with a column of labels, and its rows; a tenth of them is held out"
+    if data is None or not Path(data).is_file():
+        raise UserError(f"data is {data!r}; with --text expected a file, such as a CSV")
+    rows, columns = tasks.read_table(data), tuple(text.split(","))
+    for name in (*columns, label):
+        if name not in (rows or [{}])[0]:
+            known = ", ".join(map(str, rows[0])) if rows else "none"
+            raise UserError(f"{data} has no column {name}; its columns are {known}")
+    labels = tuple(sorted({str(row.get(label)) for row in rows}))
+    if not 2 <= len(labels) <= 1000:
+        raise UserError(f"{data}: {label} has {len(labels):,} labels; expected 2 to 1,000")
+    if len(columns) > 2:
+        raise UserError(f"text is {text}; expected a column, or two with a comma between")
+    form = ("classification", "entailment")[len(columns) - 1]
+    task = tasks.Task(Path(data).stem, form, columns, labels, label)
+    if valid is not None:
+        return task, rows, tasks.read_table(valid)
+    order = np.random.default_rng(0).permutation(len(rows))
+    held_out = {*order[: -(-len(rows) // 10)].tolist()}
+    parts = [[row for n, row in enumerate(rows) if (n in held_out) == b] for b in (0, 1)]
+    return task, *parts
+
+
+@partial(command, resumes=True)
+def gpt1_finetune(
+    run: str,  # a run, a folder for transformers, or OpenAI's folder with weights
+    *,
+    task: str = None,  # cola, sst2, snli, race-middle …: one of the paper
+    data: str = None,  # its folder, or a file (default: in $GPT1_DATA, else the Hub)
+    text: str = None,  # for a task of your own: its column, or two with a comma
+    label: str = "label",  # for a task of your own: the column of the labels
+    valid: str = None,  # for a task of your own: a file to choose the epoch with
+    out: str = None,  # folder to write (default: runs/ and the task)
+    seeds: int = 1,  # how often to fine-tune, with seeds 0, 1, 2 …
+    epochs: int = 3,  # passes over the examples
+    batch_size: int = 32,  # examples a step
+    learning_rate: float = 6.25e-5,  # the peak
+    lm_weight: float = 0.5,  # weight of the language-model loss
+    micro_batch: int = None,  # examples at a time (default: what fits); saves memory
+    compile: str = "auto",  # yes, no, or auto: on a GPU
+    limit: int = None,  # learn from so many rows at most
+    device: str = "auto",  # auto, cpu, cuda or mps
+    fresh: bool = False,  # throw away what is in the folder and start again
+):
+    "Fine-tune a network for a task; run the same command again to resume"
+    if (task is None) == (text is None):
+        raise UserError("give --task, or --text and --data for a task of your own")
+    device = checkpoints.choose_device(device)
+    own = data, valid, text, label
+    task, *splits = _published(task, data) if text is None else _own_task(*own)
+    examples = []
+    if limit is not None:
+        splits[0] = splits[0][: sources.whole_number("limit", limit)]
+    model, tokenizer = _pretrained(run)
+    for split in splits:
+        context = model.config.context
+        found, cut = finetuning.task_examples(task, split, tokenizer, context)
+        examples.append(found)
+        if cut:
+            size = f"to fit {context} tokens"
+            print(f"{cut:,} of {len(found):,} examples are too long and were cut {size}")
+    sizes = f"{len(examples[0]):,} training and {len(examples[1]):,} validation examples"
+    folder = Path(out or f"runs/{task.name}")
+    print(f"{task.name}: {sizes} → {folder}", flush=True)
+    for path in folder.glob("seed-*") if fresh else ():
+        with folder_lock(path, "fine-tuning"):
+            shutil.rmtree(path / "checkpoints", ignore_errors=True)
+    options = dict(seeds=seeds, epochs=epochs, batch_size=batch_size, device=str(device))
+    options |= dict(learning_rate=learning_rate, lm_weight=lm_weight, compiled=compile)
+    more = options | dict(micro_batch_size=micro_batch)
+    result = finetuning.finetune_seeds(model, task, tokenizer, *examples, folder, **more)
+    spread = "median {median:.4f}, from {lowest:.4f} to {highest:.4f}".format(**result)
+    print(f"{result['metric']}: {spread}, {seeds} seeds")
+    print(f"predict with: gpt1_predict {shlex.quote(str(folder))} texts.txt")
+
+# %% ../../nbs/scale/34_commands.ipynb #5aa0541f
+def _rows_of(task, text):
+    "Rows of a text: an object of JSON a line, or the only text of the task"
+    columns = [names.split("|")[0] for names in (*task.texts, *task.answers)]
+    lines = [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")]
+    if lines[0].lstrip().startswith("{"):
+        try:
+            return [dict(json.loads(line)) for line in lines]
+        except (ValueError, TypeError):
+            raise UserError("a line is not JSON; expected an object a line") from None
+    if len(columns) > 1:
+        expected = f"a JSON object a line, with {', '.join(columns)}"
+        raise UserError(f"{task.name} needs more than one text: give {expected}")
+    return [{columns[0]: line} for line in lines]
+
+
+def _answers(task, logits):
+    "A line for each example: label and probability, or a number"
+    if not task.labels:
+        return [f"{score:.4f}" for score in tasks.expected_score(logits)]
+    labels = [names.split("|")[0] for names in task.labels]
+    best = zip(*(part.tolist() for part in logits.softmax(1).max(1)))
+    return [f"{labels[number]}\t{share:.4f}" for share, number in best]
+
+
+def _submission(task, rows, logits):
+    "The lines of a file for GLUE"
+    if not task.labels:
+        predictions = [f"{score:.3f}" for score in tasks.expected_score(logits)]
+    else:
+        predictions = logits.argmax(1).tolist()
+        if task.form == "entailment":
+            predictions = [task.labels[number].split("|")[0] for number in predictions]
+    numbers = (row.get("index", number) for number, row in enumerate(rows))
+    lines = (f"{n}\t{prediction}" for n, prediction in zip(numbers, predictions))
+    return ["index\tprediction", *lines]
+
+
+@command
+def gpt1_predict(
+    folder: str,  # of gpt1_finetune
+    file: Param("texts, one a line (default: stdin)", str, opt=False, nargs="?") = None,
+    *,
+    submission: str = None,  # a test file of GLUE, to write index and prediction for
+    out: str = None,  # file to write (default: standard output)
+    device: str = "auto",  # auto, cpu, cuda or mps
+):
+    "Predict with a fine-tuned network: labels and probabilities, or numbers"
+    if None not in (file, submission):
+        raise UserError("give a file of texts or --submission, not both")
+    model, task, tokenizer = finetuning.load_finetuned(folder, device)
+    if submission is not None:
+        rows = tasks.read_table(submission)
+    else:
+        try:
+            is_piped = file in (None, "-")
+            text = sys.stdin.read() if is_piped else Path(file).read_text("utf8")
+        except UnicodeDecodeError:
+            raise UserError(f"{file or 'standard input'} is not text in UTF-8") from None
+        rows = _rows_of(task, text)
+    context = model.transformer.config.context
+    options = dict(labelled=False)
+    examples, cut = finetuning.task_examples(task, rows, tokenizer, context, **options)
+    if cut:
+        print(f"{cut:,} of {len(rows):,} were cut to {context} tokens", file=sys.stderr)
+    logits = finetuning.predict(model, examples)
+    is_file = submission is not None
+    lines = _submission(task, rows, logits) if is_file else _answers(task, logits)
+    if out is None:
+        print("\n".join(lines))
+    else:
+        write_text(out, "\n".join(lines) + "\n")

@@ -24,26 +24,34 @@ _MODULES = {  # where each name is from; of two, the one that is made for size
     "gpt1.scale.runs": ["TrainingConfig", "recipe", "train", "status"],
     "gpt1.scale.finetuning": ["finetune", "finetune_seeds", "load_finetuned", "hours_per_task"],
     "gpt1.scale.writing": ["write", "generate", "stream_text"],
-    "gpt1.scale.commands": ["evaluate"],
+    "gpt1.scale.evaluation": ["evaluate"],
     "gpt1.scale.conversion": [
         "from_openai", "from_huggingface", "to_openai", "to_huggingface", "to_run", "convert"
     ],
     "gpt1.common": ["UserError"],
 }
-_PLACES = {name: (module, name) for module, names in _MODULES.items() for name in names}
-_PLACES["BPETokenizer"] = _PLACES.pop("FastBPETokenizer")
-__all__ = sorted(_PLACES)
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_MODULE_OF["BPETokenizer"] = _MODULE_OF.pop("FastBPETokenizer")  # under the plain one's name
+_NAME_THERE = {"BPETokenizer": "FastBPETokenizer"}
+__all__ = sorted(_MODULE_OF)
 
-if sys.argv[:1] == ["-m"] and "gpt1.training" in sys.orig_argv[:4]:  # python -m gpt1.training
+
+def _is_run_as(module):
+    "Whether Python was started with `-m MODULE`; while it looks for that, argv[0] is -m"
+    count = len(sys.orig_argv) - len(sys.argv[1:])  # without the module's own arguments
+    return sys.argv[:1] == ["-m"] and sys.orig_argv[:count][-2:] == ["-m", module]
+
+
+if _is_run_as("gpt1.training"):  # the command of earlier versions
     sys.exit("gpt1.training is not a command any more; run gpt1_train, with the same options")
 
 
 def __getattr__(name):
     "Imports a name of the public API when it is first used"
-    if name not in _PLACES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, original = _PLACES[name]
-    value = globals()[name] = getattr(import_module(module), original)
+    module = import_module(_MODULE_OF[name])
+    value = globals()[name] = getattr(module, _NAME_THERE.get(name, name))
     return value
 
 

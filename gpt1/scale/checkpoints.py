@@ -237,6 +237,9 @@ def check_trained_here(
 
 def _check_same(folder, before, now, former_data):
     "Raises `UserError` naming what differs between a checkpoint and what is asked for"
+    training = before.get("training", {})
+    if "clip" in training:  # its name in earlier versions
+        before = before | {"training": training | {"grad_clip": training["clip"]}}
     changed = [
         f"{name}={before.get(part, {}).get(name)!r}, now {value!r}"
         for part in ("model", "training")

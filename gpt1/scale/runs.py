@@ -10,6 +10,7 @@ __all__ = ['RECIPES', 'TrainingConfig', 'recipe', 'wants_compiling', 'pytorch_er
 import dataclasses
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from .checkpoints import checkpoint_folders, has_bfloat16, read_metadata
 from .checkpoints import resume, run_folder, save_checkpoint
 from .distributed import ProcessGroup, data_parallel
 from .distributed import evaluate_loss, local_device
+from .fast_encoding import load_tokenizer
 from .files import Stopped, file_hash, is_locked, folder_lock, plain_output
 from .files import stop_signals, time_in_words
 from .kernels import FusedAdam, speed_up
@@ -49,7 +51,7 @@ class TrainingConfig:
     beta2: float = 0.999  # Adam: decay of the mean square
     epsilon: float = 1e-8  # Adam: against division by zero
     weight_decay: float = 0.01  # on matrices
-    clip: float = 1.0  # largest gradient norm
+    grad_clip: float = 1.0  # largest gradient norm
     bfloat16: bool = True  # where the device has it
     evaluate_every: int = 1_000  # steps between measurements
     evaluate_windows: int = 256  # windows of a measurement; the last one takes all
@@ -176,8 +178,10 @@ def read_log(
     path, records = run_folder(folder) / "log.jsonl", []
     text = path.read_text(encoding="utf8", errors="replace") if path.exists() else ""
     for line in text.split("\n"):
-        with suppress(ValueError, TypeError, KeyError):
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
             record = json.loads(line)
+            if "gradient" in record:  # its name in earlier versions
+                record["grad_norm"] = record.pop("gradient")
             if until is None or record["step"] <= until:
                 records.append(record | {"step": int(record["step"])})
     return records
@@ -272,7 +276,8 @@ class TrainingRun:
         default = _default_micro_batch_size(device, model_config.context, self.rows)
         self.micro_batch_size = min(self.rows, micro_batch_size or default)
         self.step, self.recent, self.signals = 0, [], []
-        self.log, self.bar, self.clock = None, tqdm(disable=True), None
+        self.log = self.batches = self.clock = None
+        self.bar = tqdm(disable=True)
 
     def start(self, folder, data, *, keep=2, tensorboard=False):
         "Resumes from the newest checkpoint in a folder; `UserError` if settings differ"
@@ -294,12 +299,20 @@ class TrainingRun:
         self.record = (read_log(folder, step) or [{}])[-1]  # the last line of the log
         if main:
             self.log = Log(folder, step, tensorboard=tensorboard)
-            if not (folder / "tokenizer").exists():
-                data.tokenizer().save(folder / "tokenizer")
+            self._save_tokenizer(folder / "tokenizer", data)
         pinned = self.device if self.device.type == "cuda" else "cpu"
         self.batches = Prefetcher(batches, pinned)
         bar = dict(initial=step, disable=None if main else True)  # None: in a terminal
         self.bar = tqdm(total=config.steps, desc="training", unit=" steps", **bar)
+
+    def _save_tokenizer(self, folder, data):
+        "The tokenizer of the data, in the place of any other"
+        with suppress(UserError):  # half of one, after a kill
+            is_there = folder.is_dir()
+            if is_there and load_tokenizer(folder).fingerprint == data.fingerprint:
+                return
+        shutil.rmtree(folder, ignore_errors=True)
+        data.tokenizer().save(folder)
 
     def close(self):
         "Closes files, thread and progress bar"
@@ -326,7 +339,7 @@ class TrainingRun:
         "Saves and raises `Stopped` if any of the processes got a signal"
         if number := self.group.maximum(self.signals[0] if self.signals else 0):
             if self.recent:
-                self.look()
+                self.read_losses()
             if self.step != self.saved:
                 self.save()
             raise Stopped(number)
@@ -338,7 +351,7 @@ class TrainingRun:
         for settings in self.optimizer.param_groups:
             settings["lr"] = learning_rate(step, config.steps, peak, warmup)
         batch = [ids.to(self.device) for ids in self.batches(step)]
-        options = dict(grad_clip=config.clip, world_size=group.world_size)
+        options = dict(grad_clip=config.grad_clip, world_size=group.world_size)
 
         def attempt(size):
             options.update(micro_batch_size=size, autocast=self.autocast)
@@ -354,7 +367,7 @@ class TrainingRun:
         with suppress(OSError):
             self.bar.update()
 
-    def look(self):
+    def read_losses(self):
         "Loss and gradient norm of the last step; `UserError` if one was not finite"
         losses, norms = (torch.stack(numbers).cpu() for numbers in zip(*self.recent))
         pairs = list(zip(self.group.all_reduce(losses).tolist(), norms.tolist()))
@@ -370,7 +383,7 @@ class TrainingRun:
 
     def report(self, sample):
         "Writes and shows a line of the log, with a measurement where one is due"
-        loss, grad_norm = self.look()
+        loss, grad_norm = self.read_losses()
         start, first = self.clock
         tokens = self.config.batch_size * self.model.config.context  # in a step
         speed = tokens * (self.step - first) / (time.perf_counter() - start)
@@ -378,9 +391,9 @@ class TrainingRun:
             "step": self.step,
             "tokens": self.step * tokens,
             "loss": loss,
-            "gradient": grad_norm,
+            "grad_norm": grad_norm,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "tokens_per_second": round(speed),
+            "tokens_per_second": round(speed) or None,  # the first step is not timed
             "memory": memory_used(self.device),
         }
         if self.is_due(self.config.evaluate_every):
@@ -404,16 +417,17 @@ class TrainingRun:
     def show(self, record):
         "Shows a line of the log in the bar, a measurement in words and as a picture"
         speed, steps = record["tokens_per_second"], self.config.steps
-        loss, words = f"loss {record['loss']:.3f}", f"{speed:,} tokens/s"
+        loss = f"loss {record['loss']:.3f}"
+        words = f", {speed:,} tokens/s" if speed else ""
         with suppress(OSError):
-            self.bar.set_postfix_str(f"{loss}, {words}")
+            self.bar.set_postfix_str(f"{loss}{words}")
             if "valid_loss" in record:
-                if self.step < steps:
-                    left = record["tokens"] * (steps / self.step - 1) / max(1, speed)
+                if speed and self.step < steps:
+                    left = record["tokens"] * (steps / self.step - 1) / speed
                     words += f", {time_in_words(left)} left"
                 validation = f"validation {record['valid_loss']:.3f}"
                 done = f"step {self.step:,} of {steps:,}"
-                tqdm.write(f"{done}: {loss}, {validation}, {words}")
+                tqdm.write(f"{done}: {loss}, {validation}{words}")
             if "sample" in record:
                 tqdm.write(f"    {' '.join(record['sample'].split())}")
         if "valid_loss" in record:
@@ -458,8 +472,8 @@ def train(
             stack.enter_context(folder_lock(folder, "training"))
         stack.enter_context(pytorch_errors_in_one_line())
         run = TrainingRun(model_config, config, device, **options)
-        run.start(folder, data, keep=keep, tensorboard=tensorboard)
         stack.enter_context(closing(run))
+        run.start(folder, data, keep=keep, tensorboard=tensorboard)
         stack.enter_context(stop_signals(run.note_signal))
         while run.step < config.steps:
             run.take_step()
@@ -496,10 +510,12 @@ def status(
         raise UserError(f"there is no run in {folder}; {advice}")
     metadata = [read_metadata(path) for path in paths]
     steps = next((m["training"]["steps"] for m in metadata if "training" in m), 0)
-    last = {"step": 0, "tokens_per_second": 0} | (records[-1] if records else {})
+    last = {"step": 0} | (records[-1] if records else {})
     lines = [f"{folder}: step {last['step']:,}" + (f" of {steps:,}" if steps else "")]
-    if speed := last["tokens_per_second"]:
-        lines.append(f"loss {last['loss']:.3f}, {speed:,} tokens/s")
+    speed = last.get("tokens_per_second")
+    if "loss" in last:
+        throughput = f", {speed:,} tokens/s" if speed else ""
+        lines.append(f"loss {last['loss']:.3f}{throughput}")
     if losses := {r["step"]: r["valid_loss"] for r in records if "valid_loss" in r}:
         newest, best = max(losses), min(losses, key=losses.get)
         latest = f"validation loss {losses[newest]:.3f} at {newest:,}"
@@ -510,7 +526,16 @@ def status(
     names = [str(m.get("step", f"{p.name} damaged")) for p, m in zip(paths, metadata)]
     after = f"checkpoints after steps {', '.join(names)}"
     lines.append(after if names else "no checkpoint yet")
-    stopped = "it is not running; run the same command again to resume"
-    done = steps and names and names[-1] == str(steps)
-    lines.append("it is running" if running else "it is finished" if done else stopped)
-    return "\n".join(lines)
+    return "\n".join([*lines, _state(metadata, steps, running)])
+
+
+def _state(metadata, steps, running):
+    "Whether a run is running, finished, converted, or can be resumed"
+    newest = metadata[-1] if metadata else {}
+    if "converted" in newest:
+        return f"converted from {newest['converted']}: there is nothing to resume"
+    if running:
+        return "it is running"
+    if steps and newest.get("step") == steps:
+        return "it is finished"
+    return "it is not running; run the same command again to resume"

@@ -181,7 +181,7 @@ def newest_checkpoint(
             return path, metadata
         message = f"the checkpoint {path} is damaged: {damage}"
         if path == paths[0]:
-            advice = "use gpt1_train --fresh, or copy the run again"
+            advice = "start again with --fresh, or copy it again"
             raise UserError(f"{message}, and no other is whole; {advice}")
         if not quiet:
             tqdm.write(f"{message}; taking the one before", file=sys.stderr)

@@ -288,7 +288,7 @@ def finetune(
     plain_output()
     with ExitStack() as stack:
         stack.enter_context(folder_lock(folder, "fine-tuning"))
-        stack.enter_context(pytorch_errors_in_one_line())
+        stack.enter_context(pytorch_errors_in_one_line("give a smaller --micro_batch"))
         run = FineTuningRun(model, train, valid, folder, settings, **options)
         stack.enter_context(closing(run))
         stack.enter_context(stop_signals(run.note_signal))

@@ -137,15 +137,15 @@ def predict(
             first = last
     return torch.cat(parts).cpu()[np.argsort(order)]
 
-# %% ../../nbs/scale/30_finetuning.ipynb #3e163fca
-def _hash(*parts):
-    "A short hash of bytes"
+# %% ../../nbs/scale/30_finetuning.ipynb #555987c7
+def _hash(parts):
+    "A short hash of some pieces of bytes"
     digest = hashlib.blake2b(digest_size=6)
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
 
-# %% ../../nbs/scale/30_finetuning.ipynb #2636252e
+# %% ../../nbs/scale/30_finetuning.ipynb #f94b8ec5
 class FineTuningRun(TrainingRun):
     "What a fine-tuning works with; `finetune` is the loop around it"
 
@@ -168,10 +168,12 @@ class FineTuningRun(TrainingRun):
         self.recent, self.losses, self.history, self.signals = [], [], [], []
         self.metadata = metadata | {"model": asdict(model.transformer.config)}
         blocks = model.transformer.blocks.state_dict().values()
-        pretrained = _hash(*(t.float().cpu().numpy().tobytes() for t in blocks))
+        pretrained = _hash(t.float().cpu().numpy().tobytes() for t in blocks)
         training = dict(lm_weight=model.lm_weight, dropout=model.dropout.p)
-        self.metadata["training"] = settings | training | {"pretrained": pretrained}
-        self.metadata["data"] = _hash(repr(train).encode(), repr(valid).encode())
+        training |= dict(pretrained=pretrained, metric=getattr(metric, "__name__", ""))
+        self.metadata["training"] = settings | training
+        examples = (repr(example).encode() for example in (*train, *valid))
+        self.metadata["data"] = _hash(examples)
         self.resume()
         options = dict(initial=self.step, unit=" steps", leave=False, disable=None)
         self.bar = tqdm(total=self.steps, desc="fine-tuning", **options)

@@ -654,7 +654,7 @@ def gpt1_convert(
 # %% ../../nbs/scale/34_commands.ipynb #773b6794
 import random
 
-# %% ../../nbs/scale/34_commands.ipynb #b2b07b4b
+# %% ../../nbs/scale/34_commands.ipynb #b8b1c101
 def _pretrained(run):
     "Network and tokenizer of a run, of OpenAI's folder or of one for `transformers`"
     form = _scale.conversion.format_of(run)
@@ -678,7 +678,7 @@ def _published(name, data):
         raise UserError(f"unknown task {name!r}; choose one of {known}")
     task, root = tasks.TASKS[name], os.environ.get("GPT1_DATA")
     if data is not None and Path(data).is_file() and not task.answers:
-        raise UserError(f"{data} is a file; give the folder of {name} with {task.files}")
+        raise UserError(f"{data} is a file; give the folder that holds it")
     if data is None and root and name in _FOLDERS:
         folder = Path(root) / _FOLDERS[name]
         data = folder if exists(folder) else None
@@ -761,7 +761,7 @@ def gpt1_finetune(
     parts = model, task, tokenizer, *examples, folder
     result = _scale.finetuning.finetune_seeds(*parts, **more)
     spread = "median {median:.4f}, from {lowest:.4f} to {highest:.4f}".format(**result)
-    print(f"{result['metric']}: {spread}, {seeds} seeds")
+    print(f"{result['metric']}: {spread}, {seeds} seed{'s' * (seeds > 1)}")
     print(f"predict with: gpt1_predict {shlex.quote(str(folder))} texts.txt")
 
 # %% ../../nbs/scale/34_commands.ipynb #4f13f6cf

@@ -304,7 +304,7 @@ def _find_data(request, group):
         ignored = "data", "identity", "tokenizer"
         _refuse_changes(folder, before, request.asked(), ignored)
     if group.is_main_process:
-        if not (is_new or is_locked(folder)):
+        if not is_new and exists(folder / ".new") and not is_locked(folder):
             _remove(folder / ".new")  # of a --fresh that was killed
         again = is_new and exists(folder)
         data = _begin_again(request) if again else _data_of(request, before)
@@ -480,7 +480,7 @@ def _column_for(run, data):
 
 
 def _text_to_measure(run, data, tokenizer, limit, **reading):
-    "Ids and bytes of a text or of held-out text, and what the baselines count, if any"
+    "Ids, bytes, starts of documents of a text, and what the baselines count, or None"
     _scale.sources.whole_number("limit", limit)
     prepared = _find_prepared(run, data)
     if prepared is not None and prepared.fingerprint != tokenizer.fingerprint:
@@ -533,7 +533,7 @@ def gpt1_evaluate(
     text, options = data if len(names) < 2 else None, dict(stride=stride)
     measure = partial(_text_to_measure, run, text, tokenizer, limit, **reading)
     if not names:
-        ids, size, prepared = measure()
+        ids, size, _, prepared = measure()
         if note := evaluation.unknown_in_words(tokenizer, ids):
             print(note, file=sys.stderr if json else sys.stdout)
         rows = evaluation.score(model, ids, size, prepared=prepared, **options)
@@ -543,7 +543,7 @@ def gpt1_evaluate(
     for name, parts in tasks.items():
         print(f"{name} …", file=sys.stderr)
         if name == "perplexity":
-            parts = dict(zip(("ids", "bytes"), measure()))
+            parts = dict(zip(("ids", "bytes", "starts"), measure()))
         rows += evaluation.score_task(model, tokenizer, name, parts, **options)
     _print_rows(rows, json, f"{run}: {windows}", evaluation.scores_as_text)
 

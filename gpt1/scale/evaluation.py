@@ -20,6 +20,7 @@ from ..data import Prepared
 from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
+from .integrity import document_starts
 from .sources import as_path, open_source, usable_texts, whole_number
 from ..tasks import TASKS, Task, load_rows
 
@@ -59,14 +60,16 @@ def score(
 def held_out_ids(
     prepared: Prepared,  # its split `valid` is read
     limit: int | None = None,  # the first so many ids; None for all
-) -> tuple[np.ndarray, float]:  # a line break and the ids; bytes of their text
+) -> tuple:  # a line break and (N,) ids, bytes of their text, (D,) starts of documents
     "Held-out text to measure on; `UserError` for a limit that cannot be"
     stream, count = prepared.valid, len(prepared.valid)
     if limit is not None:
         count = min(count, whole_number("limit", limit))
     begin = [prepared.tokenizer().end_of_document]
     ids = np.concatenate([begin, stream.read(0, count)])
-    return ids, stream.bytes * count / len(stream)
+    shards = zip(stream.shards, [0, *stream.ends])
+    starts = np.concatenate([document_starts(shard) + first for shard, first in shards])
+    return ids, stream.bytes * count / len(stream), starts[starts < count]
 
 
 def evaluate(
@@ -82,8 +85,8 @@ def evaluate(
             f"the network has {model.config.vocab_size:,} entries in its vocabulary, "
             f"the data in {prepared.folder} {prepared.vocab_size:,}; give its own data"
         )
-    held_out = held_out_ids(prepared, limit)
-    return score(model, *held_out, prepared=prepared, stride=stride)
+    ids, size, _ = held_out_ids(prepared, limit)
+    return score(model, ids, size, prepared=prepared, stride=stride)
 
 
 def as_text(
@@ -103,18 +106,19 @@ def encode_source(
     tokenizer: FastBPETokenizer | GPT2Tokenizer,  # the network's
     limit: int | None = None,  # at most so many ids; None for all
     **reading,  # column, split, config, boundary, longest, streaming: see `open_source`
-) -> tuple[np.ndarray, float]:  # ids, a line break around each document; bytes
+) -> tuple:  # ids, bytes and starts of documents, as `held_out_ids` gives them
     "Encodes documents until there are enough ids; `UserError` if there are none"
-    parts, total, size = [[tokenizer.end_of_document]], 0, 0
+    parts, starts, total, size = [[tokenizer.end_of_document]], [], 0, 0
     longest = {name: reading[name] for name in ("longest",) if name in reading}
     for text in usable_texts(open_source(source, **reading), **longest):
+        starts.append(total)
         parts.append([*tokenizer.encode(text), tokenizer.end_of_document])
         total += len(parts[-1])
         size += len(text.encode())
         if limit is not None and total >= limit:
             break
     count = total if limit is None else min(limit, total)  # of the bytes as many
-    return np.concatenate(parts)[: count + 1], size * count / total
+    return np.concatenate(parts)[: count + 1], size * count / total, np.array(starts)
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00031
 def unknown_in_words(
@@ -131,15 +135,15 @@ def unknown_in_words(
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00041
 def score_documents(
     model: GPT,  # the network
-    ids: np.ndarray,  # (N,) token ids, the first an end of a document
+    ids: np.ndarray,  # (N,) a token to begin after, and the text
     byte_count: float,  # length of the text in UTF-8 bytes
+    starts: np.ndarray,  # (D,) where in the text its documents begin, the first at 0
     *,
     stride: int | None = None,  # as for `token_losses`
 ) -> list[dict]:  # rows of `score_row`; the examples are documents
     "Perplexity per token and bits per byte of a text, each with its interval"
     windows = evaluation_batch(model.config, stride or model.config.context)
     losses = plain.token_losses(model, ids, stride, windows)
-    starts = np.flatnonzero(ids[:-1] == ids[0])
     columns = np.add.reduceat(losses, starts), np.diff([*starts, len(losses)])
     size = byte_count / len(losses)  # bytes of a token
     per_token = lambda nats, tokens: math.exp(nats.sum() / tokens.sum())
@@ -277,7 +281,7 @@ def score_task(
     model: GPT,  # the network
     tokenizer: FastBPETokenizer | GPT2Tokenizer,  # its tokenizer
     name: str,  # one of `TASK_NAMES`
-    parts: dict[str, list],  # what `load_task` gives; for perplexity ids and bytes
+    parts: dict[str, list],  # what `load_task` gives; of a text ids, bytes, starts
     *,
     stride: int | None = None,  # for texts, as for `token_losses`
 ) -> list[dict]:  # rows of `score_row`, with `task`, `left out` and `note`
@@ -295,7 +299,7 @@ def score_task(
             reason = f"no example has 1 to {context} tokens to score"
             raise UserError(f"{name}: {reason}; give others, or a longer context")
         parts, left_out = parts | {part: fitting}, left_out + before - len(fitting)
-    notes = [f"{left_out:,} examples do not fit"] * bool(left_out)
+    notes = [f"examples that do not fit: {left_out:,}"] * bool(left_out)
     note = "; ".join(filter(None, [*notes, unknown_in_words(tokenizer, ids)]))
     rows = _score(model, tokenizer, name, parts, stride)
     return [{"task": name, **row, "left out": left_out, "note": note} for row in rows]
@@ -305,7 +309,8 @@ def _score(model, tokenizer, name, parts, stride):
     "Rows of `score_row`, by the functions of notebook 09"
     network = model, tokenizer
     if name == "perplexity":
-        return score_documents(model, parts["ids"], parts["bytes"], stride=stride)
+        text = parts["ids"], parts["bytes"], parts["starts"]
+        return score_documents(model, *text, stride=stride)
     if name in _PLAIN:
         return plain.score_texts(*network, parts["test"], rules=name, stride=stride)
     if name == "lambada":
@@ -329,8 +334,8 @@ def scores_as_text(
     "Scores with their intervals as a table for a terminal"
     lines = [f"{'task':12}{'metric':30}{'examples':>9}{'score':>11}   95% interval"]
     for row in rows:
-        interval = f"{row['95% from']:.3f} to {row['to']:.3f}"
-        line = "{task:12}{metric:30}{examples:9,}{score:11.3f}   ".format(**row)
+        interval = f"{row['95% from']:.4g} to {row['to']:.4g}"
+        line = "{task:12}{metric:30}{examples:9,}{score:11.4g}   ".format(**row)
         lines.append(line + (interval if row["examples"] > 1 else "-"))
     notes = {f"{row['task']}: {row['note']}": row for row in rows if row["note"]}
     return "\n".join([*lines, *notes])

@@ -309,7 +309,7 @@ def stop_signals(
         yield
     finally:
         for number, previous in before.items():
-            signal.signal(number, previous)
+            signal.signal(number, signal.SIG_DFL if previous is None else previous)
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0081
 def plain_output() -> None:

@@ -318,9 +318,10 @@ class TrainingRun:
 
     def close(self):
         "Closes files, thread and progress bar"
-        for part in filter(None, (self.log, self.batches, self.bar)):
+        for part in (self.log, self.batches, self.bar):
             with suppress(OSError):  # the terminal may be gone
-                part.close()
+                if part is not None:
+                    part.close()
 
     def start_clock(self):
         "What lies between two lines of the log, such as saving, is not training"

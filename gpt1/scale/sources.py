@@ -482,6 +482,8 @@ def _load(path, column, *, streaming=False, split="train", **options):
     try:
         if _is_saved(Path(path)):
             data = datasets.load_from_disk(path)
+            if isinstance(data, dict) and split not in data:
+                raise UserError(f"no split {split!r} but {', '.join(map(repr, data))}")
             data = data[split] if isinstance(data, dict) else data
         else:
             data = datasets.load_dataset(path, **options)

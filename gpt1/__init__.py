@@ -23,6 +23,7 @@ _MODULES = {  # where each name is from; of two, the one that is made for size
     "gpt1.scale.kernels": ["speed_up"],
     "gpt1.scale.checkpoints": ["load_model"],
     "gpt1.scale.runs": ["TrainingConfig", "recipe", "train", "status"],
+    "gpt1.scale.finetuning": ["finetune", "finetune_seeds", "load_finetuned", "hours_per_task"],
     "gpt1.scale.writing": ["write", "generate", "stream_text"],
     "gpt1.scale.evaluation": ["evaluate"],
     "gpt1.scale.conversion": [

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from ..common import UserError, write_atomically, write_text
+from ..finetuning import TaskModel
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
 from .files import exists, file_hash
@@ -80,14 +81,14 @@ def _write_files(folder, step, model, optimizer, metadata):
 def save_checkpoint(
     folder: str | Path,  # the folder of the run
     step: int,  # steps done
-    model: GPT,  # the network
+    model: GPT | TaskModel,  # the network
     optimizer: torch.optim.AdamW | None,  # its optimizer; None: the weights alone
     metadata: dict,  # what else to remember; the lowest `valid_loss` is the best
     *,
     keep: int = 2,  # how many of the last to keep, beside the best
 ) -> Path:  # the folder written
     "Writes a checkpoint, whole or not at all, and removes old ones; `UserError`"
-    if not isinstance(model, GPT):  # its weights have other names
+    if not isinstance(model, (GPT, TaskModel)):  # its weights have other names
         raise UserError(f"cannot save a {type(model).__name__}; give the GPT inside it")
     target = run_folder(folder) / "checkpoints" / f"step-{step:07}"
     temporary = target.with_name(f".{target.name}.tmp")
@@ -180,7 +181,7 @@ def newest_checkpoint(
             return path, metadata
         message = f"the checkpoint {path} is damaged: {damage}"
         if path == paths[0]:
-            advice = "use gpt1_train --fresh, or copy the run again"
+            advice = "start again with --fresh, or copy it again"
             raise UserError(f"{message}, and no other is whole; {advice}")
         if not quiet:
             tqdm.write(f"{message}; taking the one before", file=sys.stderr)
@@ -334,6 +335,8 @@ def load_model(
     if path is None:
         advice = "train one with gpt1_train, or name its folder"
         raise UserError(f"there is no trained model in {run}; {advice}")
+    if "task" in metadata:  # of notebook 30
+        raise UserError(f"{run} holds a fine-tuned network; use it with gpt1_predict")
     tokenizer = load_tokenizer(run / "tokenizer")
     if tokenizer.fingerprint != metadata.get("vocabulary"):
         raise UserError(

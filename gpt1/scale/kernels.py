@@ -117,11 +117,13 @@ class _ChunkedLoss(torch.autograd.Function):
     "Cross-entropy through a matrix; gradients along with the loss, if `learning`"
 
     @staticmethod
-    def forward(ctx, hidden, matrix, targets, rows, multiple, learning):
+    def forward(ctx, hidden, matrix, targets, rows, multiple, learning, weights):
         V, wide = len(matrix), torch.promote_types(matrix.dtype, torch.float32)
         padded = F.pad(matrix, (0, 0, 0, -V % multiple)) if V % multiple else matrix
         counted = (targets != -100).to(wide)
         share = counted / counted.sum().clamp(min=1)  # of each token in the mean
+        if weights is not None:
+            share = counted * weights
         loss = torch.zeros((), dtype=wide, device=hidden.device)
         if learning:
             to_hidden = torch.zeros_like(hidden)
@@ -143,7 +145,7 @@ class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, outer):
         to_hidden, to_matrix = ctx.saved_tensors
-        return to_hidden * outer, to_matrix * outer, None, None, None, None
+        return to_hidden * outer, to_matrix * outer, None, None, None, None, None
 
 # %% ../../nbs/scale/26_kernels.ipynb #10370990
 LOSS_ROWS = {"cpu": 1024}  # tokens in a chunk; 4096 elsewhere
@@ -155,6 +157,7 @@ def chunked_cross_entropy(
     targets: torch.Tensor,  # the true next tokens, (N,) int64; -100 to leave one out
     rows: int | None = None,  # tokens in a chunk; None: 1024 on a CPU, 4096 elsewhere
     multiple: int | None = None,  # to which V is padded; None: 1 on a CPU, 64 elsewhere
+    weights: torch.Tensor | None = None,  # of the tokens in the sum, (N,); None: the mean
 ) -> torch.Tensor:  # mean over targets that count, in nats, float32 at least; 0 if none
     "Cross-entropy of `hidden @ matrix.T` without the (N, V) logits in memory"
     assert targets.shape == hidden.shape[:1], (hidden.shape, targets.shape)
@@ -165,7 +168,7 @@ def chunked_cross_entropy(
         dtype = torch.get_autocast_dtype(device)
         hidden, matrix = hidden.to(dtype), matrix.to(dtype)
     with torch.autocast(device, enabled=False):
-        return _ChunkedLoss.apply(hidden, matrix, targets, rows, multiple, learning)
+        return _ChunkedLoss.apply(hidden, matrix, targets, rows, multiple, learning, weights)
 
 # %% ../../nbs/scale/26_kernels.ipynb #09aebe20
 def sigmoid_gelu(

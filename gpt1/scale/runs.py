@@ -111,14 +111,16 @@ def _is_out_of_memory(error):
 
 
 @contextmanager
-def pytorch_errors_in_one_line():
+def pytorch_errors_in_one_line(
+    advice: str = "choose a smaller --preset",  # where memory runs out
+):
     "`UserError` for failures of PyTorch's compiler, and where memory runs out"
     try:
         yield
     except Exception as error:
         if _is_out_of_memory(error):
             reason = "the memory is too small for this network and its optimizer"
-            raise UserError(f"{reason}; choose a smaller --preset") from None
+            raise UserError(f"{reason}; {advice}") from None
         if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             raise
         reason = str(error).strip().split("\n")[0]

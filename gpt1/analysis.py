@@ -6,10 +6,10 @@
 __all__ = ['TaskData', 'transfer', 'fine_tuned_score', 'layer_scores', 'pretrain', 'scaled', 'zero_shot_scores',
            'LSTMLanguageModel', 'ablation_scores', 'attention_maps', 'similarities', 'neighbours']
 
-# %% ../nbs/13_analysis.ipynb #931846f1
+# %% ../nbs/13_analysis.ipynb #7daabbb3
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,7 @@ def transfer(
     fresh.load_state_dict(fresh.state_dict() | carried)
     return fresh.to(next(model.parameters()).device)
 
-# %% ../nbs/13_analysis.ipynb #aad9e582
+# %% ../nbs/13_analysis.ipynb #ae96060b
 def fine_tuned_score(
     model: GPT,  # the network to begin with; it is copied
     data: TaskData,  # the task
@@ -79,7 +79,7 @@ def fine_tuned_score(
 def layer_scores(
     model: GPT,  # the pre-trained network
     data: TaskData,  # the task
-    seeds: Iterable[int] = range(3),  # one run for each
+    seeds: Sequence[int] = range(3),  # one run for each
     **options,  # of `finetune`
 ) -> dict[int | None, list[float]]:  # {blocks carried over: scores, one for each seed}
     "Fine-tune with nothing, the embeddings, the first block … carried over (Figure 2, left)"
@@ -162,12 +162,12 @@ class LSTMLanguageModel(GPT):
         states, _ = self.lstm(F.embedding(ids, tokens))  # (B, T, inner)
         return self.projection(self.dropout(states))
 
-# %% ../nbs/13_analysis.ipynb #0b68e3bd
+# %% ../nbs/13_analysis.ipynb #03f7a2e4
 def ablation_scores(
     model: GPT,  # the pre-trained network
     lstm: GPT,  # a pre-trained `LSTMLanguageModel`
     data: TaskData,  # the task
-    seeds: Iterable[int] = range(3),  # one run of each row for each
+    seeds: Sequence[int] = range(3),  # one run of each row for each
     **options,  # of `finetune`
 ) -> dict[str, list[float]]:  # {row of the table: scores, one for each seed}
     "The four rows of the paper's Table 5 for one task"

@@ -35,8 +35,7 @@ def _merge_long(pieces, ranks):
     "Joins pairs from a heap of (rank, place), in n log n steps"
     size = len(pieces)
     after, before = list(range(1, size + 1)), list(range(-1, size - 1))
-    pairs = enumerate(pairwise(pieces))
-    queue = [(ranks[pair], i) for i, pair in pairs if pair in ranks]
+    queue = [(ranks[pair], i) for i, pair in enumerate(pairwise(pieces)) if pair in ranks]
     heapq.heapify(queue)
     while queue:
         rank, i = heapq.heappop(queue)
@@ -64,8 +63,11 @@ def apply_merges(
     while queue and (lowest := min(queue)) < none:
         i = queue.index(lowest)
         pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
-        near = slice(max(0, i - 1), i + 2)  # the pairs that change
-        queue[near] = [ranks.get(pair, none) for pair in pairwise(pieces[near])]
+        del queue[i]
+        if i > 0:
+            queue[i - 1] = ranks.get((pieces[i - 1], pieces[i]), none)
+        if i < len(queue):
+            queue[i] = ranks.get((pieces[i], pieces[i + 1]), none)
     return tuple(pieces)
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #1dbd9e53
@@ -152,7 +154,7 @@ class _ChunkTable(threading.local):
         return np.frombuffer(self.ids, self.dtype).take(positions), ends
 
 
-_SIZE = 0xFFFFFFFF  # the part of a span that is its size
+_SIZE = _DEPENDENT = 0xFFFFFFFF  # a span's size; alone: the chunk needs its line
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #71f667dd
 class _InBatches:
@@ -175,9 +177,8 @@ def from_hub(
     file: str,  # a file in it
 ) -> Path | None:  # where it was stored; None if the repository has no such file
     "A file from the Hub or from its cache; `UserError` if it can't be had"
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, logging
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-    from huggingface_hub.utils import logging
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.CRITICAL)  # we say what is wrong ourselves
@@ -220,9 +221,6 @@ def _read_tokenizer_json(path):
         raise UserError(f"{reason}: get the file again") from None
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #6c7f20f7
-_DEPENDENT = _SIZE  # instead of a span: the chunk needs its line
-
-
 class FastBPETokenizer(_InBatches, BPETokenizer):
     "`BPETokenizer` with the same ids, made fast; safe to send to another process"
 
@@ -402,7 +400,7 @@ class GPT2Tokenizer(_InBatches):
         from tiktoken_ext.openai_public import r50k_pat_str
 
         if sorted(ranks.values()) != list(range(self.end_of_document)):
-            raise UserError(f"{len(ranks):,} pieces, GPT-2 has 50,256; is the file whole?")
+            raise UserError(f"{len(ranks):,} pieces, GPT-2 has 50,256; is the file cut?")
         specials = {"<|endoftext|>": self.end_of_document}
         settings = {"pat_str": r50k_pat_str, "special_tokens": specials}
         self.ranks = ranks
@@ -459,8 +457,7 @@ class GPT2Tokenizer(_InBatches):
                 lines = map(bytes.split, files[0].read_bytes().splitlines())
                 ranks = {base64.b64decode(piece): int(rank) for piece, rank in lines}
             elif files:
-                paths = map(str, files)
-                ranks = data_gym_to_mergeable_bpe_ranks(*paths, *_HASHES)
+                ranks = data_gym_to_mergeable_bpe_ranks(*map(str, files), *_HASHES)
             else:
                 ranks = tiktoken.get_encoding("gpt2")._mergeable_ranks
         except Exception as error:  # of the network and damaged files, dozens of kinds

@@ -231,9 +231,9 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         remember: int = 1 << 18,  # chunks, and words, whose ids are kept
     ):
         "Raises `UserError` if vocabulary and merges do not belong together"
-        if isinstance(vocabulary, dict) and "\u0120the" in vocabulary:
-            advice = "for that give gpt2, or a folder with encoder.json and vocab.bpe"
-            raise UserError(f"this is GPT-2's byte-level vocabulary; {advice}")
+        if isinstance(vocabulary, dict) and END not in "".join(vocabulary):
+            kind = "another kind of vocabulary, say GPT-2's byte-level vocabulary"
+            raise UserError(f"this is {kind}; for that give gpt2 or its published files")
         super().__init__(vocabulary, merges)
         self.remember = remember
         self.dtype = id_type(len(vocabulary))

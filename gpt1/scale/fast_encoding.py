@@ -35,7 +35,7 @@ def _merge_long(pieces, ranks):
     "Joins pairs from a heap of (rank, place), in n log n steps"
     size = len(pieces)
     after, before = list(range(1, size + 1)), list(range(-1, size - 1))
-    queue = [(ranks[pair], i) for i, pair in enumerate(pairwise(pieces)) if pair in ranks]
+    queue = [(ranks[p], i) for i, p in enumerate(pairwise(pieces)) if p in ranks]
     heapq.heapify(queue)
     while queue:
         rank, i = heapq.heappop(queue)

@@ -216,8 +216,7 @@ class ChunkedLossGPT(GPT):
 
     def loss(self, hidden: Tensor, targets: Tensor, matrix: Tensor) -> Tensor:
         "As in `GPT`"
-        on_cpu, logits = hidden.device.type == "cpu", targets.numel() * len(matrix)
-        if on_cpu and logits <= self.most_logits:
+        if hidden.is_cpu and targets.numel() * len(matrix) <= self.most_logits:
             return super().loss(hidden, targets, matrix)
         return chunked_cross_entropy(hidden.flatten(0, 1), matrix, targets.flatten())
 
@@ -231,8 +230,7 @@ def speed_up(
 ) -> GPT:  # the same one
     "Gives every module its faster class; `UserError` if it is not a `GPT`"
     if type(model) not in (GPT, ChunkedLossGPT):
-        kind = type(model).__name__
-        raise UserError(f"expected a GPT, got {kind}; speed up before compiling it")
+        raise UserError(f"expected a GPT, got {type(model).__name__}; compile it later")
     for module in model.modules():
         module.__class__ = FASTER.get(type(module), type(module))
     return model
@@ -274,9 +272,8 @@ class FusedAdam(torch.optim.AdamW):
             gradients = [p.grad for group in self.param_groups for p in group["params"]]
             torch._foreach_mul_([grad for grad in gradients if grad is not None], scale)
         for group in self.param_groups:
-            c1, c2 = (1 - beta ** (group["t"] + 1) for beta in group["betas"])
+            group["t"] += 1
+            c1, c2 = (1 - beta ** group["t"] for beta in group["betas"])
             group["eps"] = group["epsilon"] / math.sqrt(c2)
             group["weight_decay"] = group["decay"] * math.sqrt(c2) / c1
         super().step()
-        for group in self.param_groups:
-            group["t"] += 1

@@ -231,10 +231,17 @@ class BPETokenizer:
         texts: Iterable[str],  # documents
         vocab_size: int = 40_478,  # entries of the vocabulary
         characters: int = 238,  # characters to keep, the most frequent ones
+        *,
         fewer: bool = False,  # accept a smaller vocabulary if the text runs out of pairs
     ) -> "BPETokenizer":
         "Learn a vocabulary; `UserError` if the text is too small for it"
-        counts, frequency = count_words(texts), Counter()
+        sizes = dict(vocab_size=vocab_size, characters=characters, fewer=fewer)
+        return cls._from_counts(count_words(texts), learn_merges, **sizes)
+
+    @classmethod
+    def _from_counts(cls, counts, learn, *, vocab_size, characters, fewer):
+        "Choose characters, and learn merges of the words that they spell"
+        frequency = Counter()
         for word, count in counts.items():
             for character in word:
                 frequency[character] += count
@@ -244,7 +251,7 @@ class BPETokenizer:
             least = 2 * len(kept) + 3
             raise UserError(f"vocab_size is {vocab_size}: with these characters at least {least}")
         spelled = {word: count for word, count in counts.items() if {*word} <= {*kept}}
-        merges = learn_merges(spelled, size)
+        merges = learn(spelled, size)
         if not merges or len(merges) < size and not fewer:
             learned = f"the text has pairs for {len(merges):,} merges, not for {size:,}"
             raise UserError(f"{learned}: give more text or a smaller vocab_size")
@@ -292,20 +299,21 @@ class BPETokenizer:
     @classmethod
     def load(
         cls,
-        folder: str | Path,  # a folder with the files in either form
+        source: str | Path,  # a folder with the files in either form
     ) -> "BPETokenizer":
         "Read a tokenizer; `UserError` if a file is missing or damaged"
-        pairs = [[[*Path(folder).glob(n.format("*"))] for n in names] for names in _FILES.values()]
+        pairs = [[[*Path(source).glob(n.format("*"))] for n in names] for names in _FILES.values()]
         vocabulary, merges = (sum(files, []) for files in zip(*pairs))
         if not len(vocabulary) == len(merges) == 1:
             expected = "expected vocab.json and merges.txt, or OpenAI's two files"
-            raise UserError(f"{folder} holds no tokenizer, or several: {expected}")
+            raise UserError(f"{source} holds no tokenizer, or several: {expected}")
         try:
-            entries = json.loads(vocabulary[0].read_text(encoding="utf8"))
-            lines = merges[0].read_text(encoding="utf8").split("\n")
-            pairs = [(left, right) for left, right in (line.split(" ") for line in lines[1:-1])]
-        except (OSError, ValueError) as error:
-            reason = f"the tokenizer in {folder} is damaged ({error})"
+            entries = json.loads(vocabulary[0].read_text(encoding="utf-8-sig"))
+            lines = merges[0].read_text(encoding="utf-8-sig").split("\n")
+            lines = [line for line in lines[lines[0].startswith("#version") :] if line.strip(" ")]
+            pairs = [(left, right) for left, right in (line.split(" ") for line in lines)]
+        except (OSError, ValueError, RecursionError) as error:
+            reason = f"the tokenizer in {source} is damaged ({error})"
             raise UserError(f"{reason}: get the files again") from None
         return cls(entries, pairs)
 

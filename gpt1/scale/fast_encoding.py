@@ -14,7 +14,6 @@ import os
 import re
 import threading
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
@@ -23,35 +22,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bpe import END, UNKNOWN, BPETokenizer, build_vocabulary, characters_of
+from ..bpe import END, UNKNOWN, BPETokenizer, characters_of
 from ..common import UserError, write_text
+from ..data import id_type
 from .fast_merges import Cache, ContextDependent, check_documents, check_text
 from .fast_merges import count_words, in_batches, learn_merges, repair
 from .fast_merges import words_of_chunk, words_of_line
 from .files import map_in_processes
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #1784bb97
-def _merge_short(pieces, ranks):
-    "Joins pairs by a list of their ranks, whose minimum C code finds"
-    none = len(ranks)
-    queue = [ranks.get(pair, none) for pair in pairwise(pieces)]
-    while queue and (lowest := min(queue)) < none:
-        i = queue.index(lowest)
-        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
-        del queue[i]
-        if i > 0:
-            queue[i - 1] = ranks.get((pieces[i - 1], pieces[i]), none)
-        if i < len(queue):
-            queue[i] = ranks.get((pieces[i], pieces[i + 1]), none)
-    return tuple(pieces)
-
-
 def _merge_long(pieces, ranks):
     "Joins pairs from a heap of (rank, place), in n log n steps"
     size = len(pieces)
     after, before = list(range(1, size + 1)), list(range(-1, size - 1))
-    pairs = enumerate(pairwise(pieces))
-    queue = [(ranks[pair], i) for i, pair in pairs if pair in ranks]
+    queue = [(ranks[p], i) for i, p in enumerate(pairwise(pieces)) if p in ranks]
     heapq.heapify(queue)
     while queue:
         rank, i = heapq.heappop(queue)
@@ -72,8 +56,19 @@ def apply_merges(
     ranks: dict[tuple[str, str], int],  # {pair: its place in the order learned}
 ) -> tuple[str, ...]:  # the pieces of the word
     "Joins the lowest-ranked pair, the leftmost first, until none is left"
-    merge = _merge_short if len(word) < 100 else _merge_long
-    return merge([*characters_of(word)], ranks)
+    pieces, none = [*characters_of(word)], len(ranks)
+    if len(pieces) > 100:
+        return _merge_long(pieces, ranks)
+    queue = [ranks.get(pair, none) for pair in pairwise(pieces)]
+    while queue and (lowest := min(queue)) < none:
+        i = queue.index(lowest)
+        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
+        del queue[i]
+        if i > 0:
+            queue[i - 1] = ranks.get((pieces[i - 1], pieces[i]), none)
+        if i < len(queue):
+            queue[i] = ranks.get((pieces[i], pieces[i + 1]), none)
+    return tuple(pieces)
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #1dbd9e53
 _BLOCK = 1 << 17  # characters of text that are encoded at once
@@ -88,9 +83,8 @@ def _blocks(texts):
         lines = [line if line.isascii() else " ".join(line.split()) for line in lines]
         step = 1 + len(lines) * _BLOCK // (len(text) + 1)
         for start in range(0, len(lines) or 1, step):
-            is_last = start + step >= len(lines)
-            parts += " ", _LINE_END.join(lines[start : start + step])
-            parts.append(_DOCUMENT_END if is_last else _LINE_END)
+            mark = _DOCUMENT_END if start + step >= len(lines) else _LINE_END
+            parts += " ", _LINE_END.join(lines[start : start + step]), mark
             size += len(parts[-2])
             if size >= _BLOCK:
                 yield "".join(parts).encode()
@@ -160,14 +154,9 @@ class _ChunkTable(threading.local):
         return np.frombuffer(self.ids, self.dtype).take(positions), ends
 
 
-_SIZE = 0xFFFFFFFF  # the part of a span that is its size
+_SIZE = _DEPENDENT = 0xFFFFFFFF  # a span's size; alone: the chunk needs its line
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #71f667dd
-def _encode_joined(texts, tokenizer):
-    "What a worker does"
-    return tokenizer.encode_joined(texts)
-
-
 class _InBatches:
     "For a tokenizer with `encode_joined`: documents in batches, in several processes"
 
@@ -179,8 +168,7 @@ class _InBatches:
         "Many texts to arrays of ids; the ids do not depend on the number of processes"
         check_documents(texts)
         self.encode("It's")  # loads what it needs once, and not in each new process
-        batches = in_batches(texts)
-        results = map_in_processes(_encode_joined, batches, processes, (self,))
+        results = map_in_processes(self.encode_joined, in_batches(texts), processes)
         return [a for _, (ids, ends) in results for a in np.split(ids, ends[:-1])]
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #a7dae036
@@ -189,9 +177,8 @@ def from_hub(
     file: str,  # a file in it
 ) -> Path | None:  # where it was stored; None if the repository has no such file
     "A file from the Hub or from its cache; `UserError` if it can't be had"
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, logging
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-    from huggingface_hub.utils import logging
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.CRITICAL)  # we say what is wrong ourselves
@@ -223,49 +210,17 @@ def files_of(
     return partial(from_hub, str(source))
 
 
-def _merges_in(path):
-    "The pairs that a `merges.txt` lists"
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
-    if lines[0].startswith("#version"):
-        del lines[0]
-    return [line.split(" ") for line in lines if line.strip(" ")]
-
-
-def _read_vocabulary(source):
-    "Vocabulary and merges from files as OpenAI, `transformers` or `save` write them"
-    fetch, folder = files_of(source), Path(os.path.expanduser(source))
-    pairs = [(fetch("vocab.json"), fetch("merges.txt"))]
-    pairs += zip(folder.glob("encoder_bpe_*.json"), folder.glob("vocab_*.bpe"))
-    pairs = [pair for pair in pairs if all(pair)] or [(fetch("tokenizer.json"), None)]
-    if len(pairs) > 1 or not pairs[0][0]:
-        raise UserError(
-            f"{source} holds no tokenizer, or several: expected vocab.json and "
-            "merges.txt, OpenAI's two files, or tokenizer.json"
-        )
-    path, merges = pairs[0]
+def _read_tokenizer_json(path):
+    "Vocabulary and merges from the one file that `transformers` 5 writes"
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        if merges is None:
-            model = content["model"]
-            suffix, content = model["end_of_word_suffix"], model["vocab"]
-            lines = [m.split(" ") if isinstance(m, str) else m for m in model["merges"]]
-        else:
-            suffix, lines = END, _merges_in(merges)
-        if "\u0120the" in content or suffix != END:
-            kind = "another kind of vocabulary, say GPT-2's byte-level vocabulary"
-            advice = "for that give gpt2, or a folder with encoder.json and vocab.bpe"
-            raise UserError(f"{source} holds {kind}; {advice}")
-        return content, [(left, right) for left, right in lines]
-    except UserError:
-        raise
+        model = json.loads(path.read_text(encoding="utf-8-sig"))["model"]
+        pairs = [m.split(" ") if isinstance(m, str) else m for m in model["merges"]]
+        return model["vocab"], [(left, right) for left, right in pairs]
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        reason = f"the tokenizer in {source} is damaged ({error!r})"
-        raise UserError(f"{reason}: get the files again") from None
+        reason = f"the tokenizer in {path} is damaged ({error!r})"
+        raise UserError(f"{reason}: get the file again") from None
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #6c7f20f7
-_DEPENDENT = _SIZE  # instead of a span: the chunk needs its line
-
-
 class FastBPETokenizer(_InBatches, BPETokenizer):
     "`BPETokenizer` with the same ids, made fast; safe to send to another process"
 
@@ -276,9 +231,12 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         remember: int = 1 << 18,  # chunks, and words, whose ids are kept
     ):
         "Raises `UserError` if vocabulary and merges do not belong together"
+        if isinstance(vocabulary, dict) and END not in "".join(vocabulary):
+            kind = "another kind of vocabulary, say GPT-2's byte-level vocabulary"
+            raise UserError(f"this is {kind}; for that give gpt2 or its published files")
         super().__init__(vocabulary, merges)
         self.remember = remember
-        self.dtype = np.dtype(np.uint16 if len(vocabulary) <= 1 << 16 else np.uint32)
+        self.dtype = id_type(len(vocabulary))
         self._ids_of_word = Cache(self._encode_word, remember)
         self._ids_of_chunk = Cache(self._encode_chunk, remember)
         self._table = _ChunkTable(self.dtype)
@@ -294,28 +252,15 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         vocab_size: int = 40_478,  # entries of the vocabulary
         characters: int = 238,  # characters to keep, the most frequent ones
         *,
-        processes: int = 1,  # how many processes count words
         fewer: bool = False,  # accept a smaller vocabulary if there are too few pairs
+        processes: int = 1,  # how many processes count words
     ) -> "FastBPETokenizer":
         "The same for any order of texts; `UserError` if they are too small for it"
         if type(vocab_size) is not int or type(characters) is not int:
             given = f"vocab_size is {vocab_size!r} and characters {characters!r}"
             raise UserError(f"{given}: expected whole numbers")
-        counts, frequency = count_words(texts, processes), Counter()
-        for word, count in counts.items():
-            for character in word:
-                frequency[character] += count
-        kept = sorted(frequency, key=lambda c: (-frequency[c], c))[:characters]
-        size = vocab_size - 2 * len(kept) - 2
-        if size < 1:
-            least = f"with these characters at least {2 * len(kept) + 3}"
-            raise UserError(f"vocab_size is {vocab_size}: {least}")
-        spelled = {word: count for word, count in counts.items() if {*word} <= {*kept}}
-        merges = learn_merges(spelled, size)
-        if not merges or len(merges) < size and not fewer:
-            learned = f"the text has pairs for {len(merges):,} merges, not for {size:,}"
-            raise UserError(f"{learned}: give more text or a smaller vocab_size")
-        return cls(build_vocabulary(kept, merges), merges)
+        sizes = dict(vocab_size=vocab_size, characters=characters, fewer=fewer)
+        return cls._from_counts(count_words(texts, processes), learn_merges, **sizes)
 
     def _encode_word(self, word):
         "The ids of a word, as bytes"
@@ -365,11 +310,8 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         del self._table.ids[kept:]
         return ids, ends[marks[stops[marks] - starts[marks] == 2]]
 
-    def encode_joined(
-        self,
-        texts: Iterable[str],  # documents
-    ) -> tuple[np.ndarray, np.ndarray]:  # their ids in one array, where each ends
-        "Many documents at once; `UserError` if one is not text"
+    def encode_joined(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        "The ids of documents in one array, and where each ends"
         arrays, ends, total = [np.empty(0, self.dtype)], [np.empty(0, np.int64)], 0
         for block in _blocks(texts):
             if len(self._table.ids) > 1 << 22:
@@ -380,11 +322,8 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
             total += len(ids)
         return np.concatenate(arrays), np.concatenate(ends)
 
-    def encode(
-        self,
-        text: str,  # raw text
-    ) -> list[int]:  # ids
-        "Text to ids; a character that is not in the vocabulary becomes `<unk>`"
+    def encode(self, text: str) -> list[int]:
+        "As in `BPETokenizer`; a long text block by block, a short one chunk by chunk"
         if isinstance(text, str) and len(text) > 3000:
             return self.encode_joined([text])[0].tolist()
         encoded = []
@@ -396,12 +335,15 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         return np.frombuffer(joined, self.dtype).tolist()
 
     @classmethod
-    def load(
-        cls,
-        source: str | Path,  # a folder with the files, or owner/name on the Hub
-    ) -> "FastBPETokenizer":
-        "Reads a tokenizer; `UserError` if a file is missing, damaged or GPT-2's"
-        return cls(*_read_vocabulary(source))
+    def load(cls, source: str | Path) -> "FastBPETokenizer":
+        "As in `BPETokenizer`; also from owner/name on the Hub, or `tokenizer.json`"
+        fetch, folder = files_of(source), Path(os.path.expanduser(source))
+        pair = [fetch(name) for name in ("vocab.json", "merges.txt")]
+        if all(pair):
+            folder = pair[0].parent
+        elif not any(folder.glob("vocab_*.bpe")) and (path := fetch("tokenizer.json")):
+            return cls(*_read_tokenizer_json(path))
+        return super().load(folder)
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #95e944d6
 def to_tiktoken(
@@ -411,31 +353,35 @@ def to_tiktoken(
     import tiktoken
 
     find, unknown = tokenizer.vocabulary.get, tokenizer.vocabulary[UNKNOWN]
-    ranks = {bytes([byte]): byte for byte in range(256)}
-    back = {byte: unknown for byte in ranks.values()}
-    back |= {byte: -1 for byte in (0x20, *range(0x80, 0xC0))}
-
-    def add(spelled, number):
-        back[ranks.setdefault(spelled, len(ranks))] = number
-
+    ids = {bytes([byte]): unknown for byte in range(256)}  # in the order of their ranks
+    ids |= {bytes([byte]): -1 for byte in (0x20, *range(0x80, 0xC0))}
     single = dict.fromkeys(piece.removesuffix(END) for piece in tokenizer.vocabulary)
     single = [character for character in single if len(character) == 1]
     for character in single:
         encoded = character.encode()
-        for length in range(2, len(encoded)):
-            add(encoded[:length], unknown)
-        add(encoded, find(character, unknown))
+        ids |= {encoded[:length]: unknown for length in range(2, len(encoded))}
+        ids[encoded] = find(character, unknown)
     merged = [left + right for left, right in tokenizer.merges]
     for piece in [character + END for character in single] + merged:
-        add(piece.replace(END, " ").encode(), find(piece, unknown))
+        ids[piece.replace(END, " ").encode()] = find(piece, unknown)
+    ranks = {spelled: rank for rank, spelled in enumerate(ids)}
     settings = {"pat_str": "[^ ]+ ?| ", "mergeable_ranks": ranks, "special_tokens": {}}
-    return tiktoken.Encoding("gpt1", **settings), np.array([*back.values()])
+    return tiktoken.Encoding("gpt1", **settings), np.array([*ids.values()])
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #20a4f590
 _HASHES = (  # SHA-256 of vocab.bpe and encoder.json, as `tiktoken` lists them
     "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
     "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
 )
+
+
+def _gpt2_files(source):
+    "The files of GPT-2's encoding in a folder: the saved one, the two published, or []"
+    for names in (["gpt2.tiktoken"], ["vocab.bpe", "encoder.json"]):
+        files = [Path(os.path.expanduser(source)) / name for name in names]
+        if all(file.is_file() for file in files):
+            return files
+    return []
 
 
 class GPT2Tokenizer(_InBatches):
@@ -454,16 +400,11 @@ class GPT2Tokenizer(_InBatches):
         from tiktoken_ext.openai_public import r50k_pat_str
 
         if sorted(ranks.values()) != list(range(self.end_of_document)):
-            expected = f"GPT-2 has {self.end_of_document:,}"
-            raise UserError(f"{len(ranks):,} pieces, {expected}; is the file whole?")
+            raise UserError(f"{len(ranks):,} pieces, GPT-2 has 50,256; is the file cut?")
         specials = {"<|endoftext|>": self.end_of_document}
         settings = {"pat_str": r50k_pat_str, "special_tokens": specials}
         self.ranks = ranks
         self.encoding = tiktoken.Encoding("gpt2", mergeable_ranks=ranks, **settings)
-
-    def __reduce__(self):
-        "How to send a tokenizer to another process"
-        return GPT2Tokenizer, (self.ranks,)
 
     def _pieces(self):
         "Pieces in base 64, in the order of their ranks"
@@ -475,38 +416,26 @@ class GPT2Tokenizer(_InBatches):
         "SHA-256 of the pieces in order, in hexadecimal"
         return hashlib.sha256(json.dumps(self._pieces()).encode()).hexdigest()
 
-    def encode(
-        self,
-        text: str,  # raw text
-    ) -> list[int]:  # ids
-        "Text to ids, also of `<|endoftext|>` in it; `UserError` if it is not text"
+    def encode(self, text: str) -> list[int]:
+        "As in `BPETokenizer`; also `<|endoftext|>` is a text like others"
         check_text(text)
         return self.encoding.encode_ordinary(text)
 
-    def encode_joined(
-        self,
-        texts: Iterable[str],  # documents
-    ) -> tuple[np.ndarray, np.ndarray]:  # their ids in one array, where each ends
-        "Many documents at once"
-        arrays = [np.array(self.encode(text), self.dtype) for text in texts]
-        return np.concatenate(arrays), np.cumsum([*map(len, arrays)])
+    def encode_joined(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        "As in `FastBPETokenizer`"
+        arrays = [np.array(self.encode(text), self.dtype) for text in ("", *texts)]
+        return np.concatenate(arrays), np.cumsum([*map(len, arrays)])[1:]
 
-    def decode(
-        self,
-        ids: Iterable[int],  # ids
-    ) -> str:  # the text; bytes that are not UTF-8 become U+FFFD
-        "Ids to text; `UserError` for an id that does not exist"
+    def decode(self, ids: Iterable[int]) -> str:
+        "As in `BPETokenizer`; bytes that are not UTF-8 become U+FFFD"
         ids = [index(number) for number in ids]
         for number in ids:
             if not 0 <= number < self.vocab_size:
                 raise UserError(f"id {number} does not exist: the ids are 0 to 50,256")
         return self.encoding.decode(ids)
 
-    def save(
-        self,
-        folder: str | Path,  # where to write `gpt2.tiktoken`
-    ) -> None:
-        "Writes pieces and ranks"
+    def save(self, folder: str | Path) -> None:
+        "As in `BPETokenizer`; writes pieces and ranks into `gpt2.tiktoken`"
         lines = (f"{piece} {rank}\n" for rank, piece in enumerate(self._pieces()))
         write_text(Path(folder) / "gpt2.tiktoken", "".join(lines))
 
@@ -519,28 +448,23 @@ class GPT2Tokenizer(_InBatches):
         import tiktoken
         from tiktoken.load import data_gym_to_mergeable_bpe_ranks
 
-        folder = Path(os.path.expanduser(source))
-        saved = folder / "gpt2.tiktoken"
-        files = folder / "vocab.bpe", folder / "encoder.json"
+        files = _gpt2_files(source)
         needed = "encoder.json and vocab.bpe, the published files of GPT-2"
+        if not files and str(source) != "gpt2":
+            raise UserError(f"{source} holds no {needed}")
         try:
-            if saved.is_file():
-                lines = map(str.split, saved.read_text(encoding="ascii").splitlines())
+            if len(files) == 1:
+                lines = map(bytes.split, files[0].read_bytes().splitlines())
                 ranks = {base64.b64decode(piece): int(rank) for piece, rank in lines}
-            elif all(file.is_file() for file in files):
-                paths = map(str, files)
-                ranks = data_gym_to_mergeable_bpe_ranks(*paths, *_HASHES)
-            elif str(source) == "gpt2":
-                ranks = tiktoken.get_encoding("gpt2")._mergeable_ranks
+            elif files:
+                ranks = data_gym_to_mergeable_bpe_ranks(*map(str, files), *_HASHES)
             else:
-                ranks = None
+                ranks = tiktoken.get_encoding("gpt2")._mergeable_ranks
         except Exception as error:  # of the network and damaged files, dozens of kinds
             kind = type(error).__name__
             reason = f"cannot load GPT-2's encoding from {source} ({kind})"
             advice = f"check the network, or give a folder with {needed}, whole"
             raise UserError(f"{reason}; {advice}") from None
-        if ranks is None:
-            raise UserError(f"{folder} holds no {needed}")
         return cls(ranks)
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #3c5a3ade
@@ -550,8 +474,6 @@ def load_tokenizer(
     "Loads whichever tokenizer this is; `UserError` if there is none"
     if not isinstance(source, str | Path):
         raise UserError(f"expected the path of a folder, got {source!r}")
-    folder = Path(os.path.expanduser(source))
-    published = (folder / "encoder.json").is_file() and (folder / "vocab.bpe").is_file()
-    if str(source) == "gpt2" or (folder / "gpt2.tiktoken").is_file() or published:
+    if str(source) == "gpt2" or _gpt2_files(source):
         return GPT2Tokenizer.load(source)
     return FastBPETokenizer.load(source)

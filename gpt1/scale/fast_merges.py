@@ -62,13 +62,12 @@ def repair(
         return plain
     import ftfy
 
-    fixed, tag, start = plain.split("\n"), text.find("<") % (len(text) + 1), 0
+    fixed, html = plain.split("\n"), "auto"
     for i, line in enumerate(text.split("\n")):
         if not (clean and fixed[i].isascii()) and _SUSPECT.search(line):
-            html = "auto" if start <= tag else False
             end = "\n" * (i + 1 < len(fixed))  # ftfy judges a line with its end
             fixed[i] = ftfy.fix_text(line + end, unescape_html=html).removesuffix(end)
-        start += len(line) + 1
+        html = False if "<" in line else html
     return "\n".join(fixed)
 
 # %% ../../nbs/scale/22_fast_merges.ipynb #18899b0b
@@ -77,16 +76,16 @@ def _splitter(exceptions=True):
     "`english_splitter`, searching only the ends of long chunks"
     from spacy.tokenizer import Tokenizer
 
-    known = english_splitter()
+    base = english_splitter()
 
     def suffix_search(text, size=32):
-        match = known.suffix_search(text[-size:])
+        match = base.suffix_search(text[-size:])
         reaches_front = match and match.start() < 8 and size < len(text)
         return suffix_search(text, 8 * size) if reaches_front else match
 
-    rules = known.rules if exceptions else {}
-    searches = known.prefix_search.__self__.match, suffix_search, known.infix_finditer
-    return Tokenizer(known.vocab, rules, *searches, known.token_match, known.url_match)
+    rules = base.rules if exceptions else {}
+    searches = base.prefix_search.__self__.match, suffix_search, base.infix_finditer
+    return Tokenizer(base.vocab, rules, *searches, base.token_match, base.url_match)
 
 # %% ../../nbs/scale/22_fast_merges.ipynb #0f3671d4
 class ContextDependent(Exception):
@@ -252,12 +251,10 @@ def count_words(
     "Counts the words of a corpus; each document is read once and forgotten"
     check_documents(texts)
     spacy_exceptions()  # spaCy is loaded once, here, and not in each new process
-    counts = defaultdict(int)
-    batches = in_batches(texts, 1 << 22)
+    counts, batches = Counter(), in_batches(texts, 1 << 22)
     for _, more in map_in_processes(_count_batch, batches, processes):
-        for word, count in more.items():
-            counts[word] += count
-    return +Counter(counts)
+        counts.update(more)
+    return +counts
 
 # %% ../../nbs/scale/22_fast_merges.ipynb #5c17b472
 _AT_END = 1 << 21  # added to the code of a character that ends a word

@@ -11,7 +11,7 @@ __all__ = ['ATTENTION_BLOCK', 'LOSS_ROWS', 'FASTER', 'random_words', 'keep_mask'
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import CausalSelfAttention
@@ -98,11 +98,11 @@ def _compiled_for_a_card(tensor):
 def _loss_of_chunk(hidden, matrix, targets, share, vocab_size):
     "Part of the loss of some tokens, and the gradient of their logits but for `share`"
     logits = F.linear(hidden, matrix)  # (rows, V) and columns of padding
-    if vocab_size < len(matrix):
-        logits[:, vocab_size:] = -torch.inf
+    logits[:, vocab_size:] = -torch.inf
     wide = torch.promote_types(logits.dtype, torch.float32)
     log_probability = F.log_softmax(logits, -1, dtype=wide)
-    right = targets.where(targets != -100, 0)[:, None]  # -100: any, its share is 0
+    right = targets.where(targets < vocab_size, len(matrix))  # no column: an error
+    right = right.where(targets != -100, 0)[:, None]  # any, as its share is 0
     loss = -(log_probability.gather(1, right)[:, 0] * share).sum()
     gradient = log_probability.exp_()  # in the same room
     if _compiled_for_a_card(logits):  # what is pointwise fuses with exp and cast
@@ -113,39 +113,40 @@ def _loss_of_chunk(hidden, matrix, targets, share, vocab_size):
     return loss, gradient.to(matrix.dtype)
 
 # %% ../../nbs/scale/26_kernels.ipynb #4a1fafa3
-class _ChunkedLoss(torch.autograd.Function):
-    "Cross-entropy through a matrix; gradients along with the loss, if `learning`"
+class _Chunked(torch.autograd.Function):
+    "Cross-entropy through a matrix; gradients along with the loss, if `learn`"
 
     @staticmethod
-    def forward(ctx, hidden, matrix, targets, rows, multiple, learning, weights):
+    def forward(ctx, hidden, matrix, targets, rows, multiple, learn, weights):
         V, wide = len(matrix), torch.promote_types(matrix.dtype, torch.float32)
         padded = F.pad(matrix, (0, 0, 0, -V % multiple)) if V % multiple else matrix
-        counted = (targets != -100).to(wide)
-        share = counted / counted.sum().clamp(min=1)  # of each token in the mean
-        if weights is not None:
-            share = counted * weights
+        share = (targets != -100).to(wide)  # of each token in the mean, or its weight
+        share = share / share.sum().clamp(min=1) if weights is None else share * weights
         loss = torch.zeros((), dtype=wide, device=hidden.device)
-        if learning:
-            to_hidden = torch.zeros_like(hidden)
-            to_matrix = torch.zeros_like(padded, dtype=wide)
+        needed = [learn and needs for needs in ctx.needs_input_grad[:2]]
+        to_hidden = torch.zeros_like(hidden) if needed[0] else None
+        to_matrix = torch.zeros_like(padded, dtype=wide) if needed[1] else None
         for start in range(0, len(targets), rows):
             chunk = slice(start, start + rows)
             h, weight = hidden[chunk], share[chunk]
             partial, gradient = _loss_of_chunk(h, padded, targets[chunk], weight, V)
             loss = loss + partial
-            if learning:
-                weight = weight[:, None].to(hidden.dtype)
+            weight = weight[:, None].to(hidden.dtype)
+            if needed[0]:
                 to_hidden[chunk] = (gradient @ padded).mul_(weight)
+            if needed[1]:
                 to_matrix.add_(gradient.T @ (h * weight))
             del gradient  # before the next chunk makes its own
-        if learning:
-            ctx.save_for_backward(to_hidden, to_matrix[:V].to(matrix.dtype))
+        if needed[1]:
+            to_matrix = to_matrix[:V].to(matrix.dtype)
+        ctx.save_for_backward(to_hidden, to_matrix)
         return loss
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx, outer):
-        to_hidden, to_matrix = ctx.saved_tensors
-        return to_hidden * outer, to_matrix * outer, None, None, None, None, None
+        to_inputs = (None if g is None else g * outer for g in ctx.saved_tensors)
+        return *to_inputs, *[None] * 5
 
 # %% ../../nbs/scale/26_kernels.ipynb #10370990
 LOSS_ROWS = {"cpu": 1024}  # tokens in a chunk; 4096 elsewhere
@@ -157,18 +158,18 @@ def chunked_cross_entropy(
     targets: torch.Tensor,  # the true next tokens, (N,) int64; -100 to leave one out
     rows: int | None = None,  # tokens in a chunk; None: 1024 on a CPU, 4096 elsewhere
     multiple: int | None = None,  # to which V is padded; None: 1 on a CPU, 64 elsewhere
-    weights: torch.Tensor | None = None,  # of the tokens in the sum, (N,); None: the mean
+    weights: torch.Tensor | None = None,  # of tokens in a sum, (N,); None: the mean
 ) -> torch.Tensor:  # mean over targets that count, in nats, float32 at least; 0 if none
     "Cross-entropy of `hidden @ matrix.T` without the (N, V) logits in memory"
     assert targets.shape == hidden.shape[:1], (hidden.shape, targets.shape)
-    device, learning = hidden.device.type, torch.is_grad_enabled()
+    device, learn = hidden.device.type, torch.is_grad_enabled()
     rows = rows or LOSS_ROWS.get(device, 4096)
     multiple = multiple or (1 if device == "cpu" else 64)
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         hidden, matrix = hidden.to(dtype), matrix.to(dtype)
     with torch.autocast(device, enabled=False):
-        return _ChunkedLoss.apply(hidden, matrix, targets, rows, multiple, learning, weights)
+        return _Chunked.apply(hidden, matrix, targets, rows, multiple, learn, weights)
 
 # %% ../../nbs/scale/26_kernels.ipynb #09aebe20
 def sigmoid_gelu(
@@ -183,7 +184,7 @@ def sigmoid_gelu(
 class CheapDropout(nn.Dropout):
     "`nn.Dropout` that decides by a hash on a CPU"
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         "Entries set to 0 with probability p, the others divided by 1 - p"
         return dropout(x, self.p, self.training)
 
@@ -191,7 +192,7 @@ class CheapDropout(nn.Dropout):
 class BlockwiseAttention(CausalSelfAttention):
     "Attention whose weights are made in blocks of queries when some are dropped"
 
-    def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         "As in `CausalSelfAttention`, (B, H, T, d)"
         if self.training and self.dropout.p:
             return attention_with_dropout(q, k, v, self.dropout.p)
@@ -201,7 +202,7 @@ class BlockwiseAttention(CausalSelfAttention):
 class SigmoidMLP(MLP):
     "An MLP whose GELU is a sigmoid in a program compiled for a CPU"
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         "As in `MLP`, (B, T, C)"
         if torch.compiler.is_compiling() and x.device.type == "cpu":
             return self.dropout(self.contract(sigmoid_gelu(self.expand(x))))
@@ -213,22 +214,15 @@ class ChunkedLossGPT(GPT):
 
     most_logits = 1 << 26  # 256 MB in float32; on a CPU
 
-    def loss(
-        self, hidden: torch.Tensor, targets: torch.Tensor, matrix: torch.Tensor
-    ) -> torch.Tensor:
+    def loss(self, hidden: Tensor, targets: Tensor, matrix: Tensor) -> Tensor:
         "As in `GPT`"
-        few = targets.numel() * len(matrix) <= self.most_logits
-        if few and hidden.device.type == "cpu":
+        if hidden.is_cpu and targets.numel() * len(matrix) <= self.most_logits:
             return super().loss(hidden, targets, matrix)
         return chunked_cross_entropy(hidden.flatten(0, 1), matrix, targets.flatten())
 
 
-FASTER = {
-    nn.Dropout: CheapDropout,
-    CausalSelfAttention: BlockwiseAttention,
-    MLP: SigmoidMLP,
-    GPT: ChunkedLossGPT,
-}
+FASTER = {nn.Dropout: CheapDropout, CausalSelfAttention: BlockwiseAttention}
+FASTER |= {MLP: SigmoidMLP, GPT: ChunkedLossGPT}
 
 
 def speed_up(
@@ -236,8 +230,7 @@ def speed_up(
 ) -> GPT:  # the same one
     "Gives every module its faster class; `UserError` if it is not a `GPT`"
     if type(model) not in (GPT, ChunkedLossGPT):
-        kind = type(model).__name__
-        raise UserError(f"expected a GPT, got {kind}; speed up before compiling or wrapping")
+        raise UserError(f"expected a GPT, got {type(model).__name__}; compile it later")
     for module in model.modules():
         module.__class__ = FASTER.get(type(module), type(module))
     return model
@@ -279,9 +272,8 @@ class FusedAdam(torch.optim.AdamW):
             gradients = [p.grad for group in self.param_groups for p in group["params"]]
             torch._foreach_mul_([grad for grad in gradients if grad is not None], scale)
         for group in self.param_groups:
-            c1, c2 = (1 - beta ** (group["t"] + 1) for beta in group["betas"])
+            group["t"] += 1
+            c1, c2 = (1 - beta ** group["t"] for beta in group["betas"])
             group["eps"] = group["epsilon"] / math.sqrt(c2)
             group["weight_decay"] = group["decay"] * math.sqrt(c2) / c1
         super().step()
-        for group in self.param_groups:
-            group["t"] += 1

@@ -15,6 +15,7 @@ from operator import index
 
 import torch
 from fastcore.meta import delegates
+from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -166,8 +167,9 @@ def _as_rows(prompts, vocab_size):
 def _steps(model, rows, draws, options):
     "Lengthens rows by one token at a time, and yields the new tokens"
     cache = KeyValueCache(model, len(rows), max(map(len, rows)) + draws.shape[1])
+    dropouts = [module for module in model.modules() if isinstance(module, nn.Dropout)]
     for u in draws.T:  # (B,)
-        with evaluation_mode(model):
+        with evaluation_mode(nn.ModuleList(dropouts)):  # only they depend on the mode
             logits = cache.next_token_logits(rows)
         tokens = choose(logits, u, **options).tolist()
         for row, token in zip(rows, tokens):
@@ -214,12 +216,12 @@ def generate(
     return [[*row, *new] for row, new in zip(prompts, added)]
 
 # %% ../../nbs/scale/31_writing.ipynb #b14c566d
-class PackedLinear(torch.nn.Module):
+class PackedLinear(nn.Module):
     "A linear layer with its matrix in the order of oneDNN, for products with few vectors"
 
     def __init__(
         self,
-        layer: torch.nn.Linear,  # on the CPU, float32 or bfloat16
+        layer: nn.Linear,  # on the CPU, float32 or bfloat16
     ):
         super().__init__()
         self.matrix = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), 1)
@@ -231,7 +233,7 @@ class PackedLinear(torch.nn.Module):
 
     @staticmethod
     def fits(
-        layer: torch.nn.Linear,
+        layer: nn.Linear,
     ) -> bool:
         "Whether a layer can be packed on this machine"
         weight, operators = layer.weight, torch.ops.mkldnn
@@ -240,8 +242,8 @@ class PackedLinear(torch.nn.Module):
         if weight.dtype == torch.bfloat16 and not operators._is_mkldnn_bf16_supported():
             return False  # a CPU without 16-bit products
         names = "_reorder_linear_weight", "_linear_pointwise"
-        there = all(hasattr(operators, name) for name in names) and layer.bias is not None
-        return there and weight.dtype in (torch.float32, torch.bfloat16)
+        can_pack = layer.bias is not None and all(hasattr(operators, name) for name in names)
+        return can_pack and weight.dtype in (torch.float32, torch.bfloat16)
 
 
 @torch.no_grad()
@@ -251,7 +253,7 @@ def pack_weights(
     "Puts the matrices of a network on a CPU into the order that suits products with one vector"
     for module in [*model.modules()]:
         for name, layer in module.named_children():
-            if isinstance(layer, torch.nn.Linear) and PackedLinear.fits(layer):
+            if isinstance(layer, nn.Linear) and PackedLinear.fits(layer):
                 setattr(module, name, PackedLinear(layer))
     tokens = model.token_embedding.weight
     if tokens.dtype == torch.float32 and tokens.device.type == "cpu":

@@ -25,17 +25,14 @@ from ..common import UserError, write_atomically, write_text
 from ..finetuning import TaskModel
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
-from .files import exists, file_hash
+from .files import as_path, exists, file_hash
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #fbeeca92
 def run_folder(
     folder: str | Path,  # a folder, perhaps with ~ for the home folder
 ) -> Path:  # without ~
     "The path of a run; `UserError` for what is not a path"
-    try:
-        return Path(folder).expanduser()
-    except (TypeError, RuntimeError):  # not a path; no home folder
-        raise UserError(f"expected the folder of a run, got {folder!r}") from None
+    return as_path(folder)
 
 
 def checkpoint_folders(

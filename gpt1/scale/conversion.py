@@ -33,6 +33,7 @@ from ..pretrained import transposed
 from .checkpoints import load_model, save_checkpoint
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, files_of
 from .fast_encoding import load_tokenizer
+from .files import as_path
 
 # %% ../../nbs/scale/32_conversion.ipynb #fce1fd66
 _EXACT = (torch.float32, torch.float16, torch.bfloat16)  # each number is a float32
@@ -88,7 +89,7 @@ def new_folder(
     path: str | Path,  # a folder that does not exist yet
 ) -> Iterator[Path]:  # the temporary folder to write to
     "A temporary folder, renamed to `path` at the end; `UserError` if that cannot be"
-    path = Path(path).expanduser()
+    path = as_path(path)
     _check_new(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -189,7 +190,7 @@ def from_openai(
     heads: int | None = None,  # attention heads; None for width / 64, as released
 ) -> GPT:  # on the CPU, in evaluation mode
     "Reads OpenAI's release (`train.py`); `UserError` unless every number is right"
-    folder = Path(folder).expanduser()
+    folder = as_path(folder)
     _config(folder / "params_shapes.json", partial(_release_config, heads=heads))
     _check_pieces(folder)
     model = pretrained.from_openai(folder, heads)
@@ -407,7 +408,7 @@ def format_of(
     source: str | Path,  # a folder, or owner/name on the Hub
 ) -> str:  # run, openai or huggingface
     "What format this is, by the files it holds; `UserError` if that is not clear"
-    folder = Path(source).expanduser()
+    folder = as_path(source)
     if not folder.is_dir():
         files_of(source)  # says what is wrong, unless it is a name on the Hub
         return "huggingface"
@@ -454,7 +455,7 @@ def convert(
         raise UserError(f"--to is {to!r}; it must be one of {', '.join(writers)}")
     if added_tokens not in (None, "drop", "keep"):
         raise UserError(f"--added_tokens is {added_tokens!r}; expected drop or keep")
-    _check_new(Path(target).expanduser())  # before minutes of downloading
+    _check_new(as_path(target))  # before minutes of downloading
     model, vocabulary = _read_any(source, tokenizer, heads, added_tokens)
     writers[to](model, target, vocabulary)
     return model

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import heapq
 import json
-import os
 import re
 import threading
 from array import array
@@ -28,7 +27,7 @@ from ..data import id_type
 from .fast_merges import Cache, ContextDependent, check_documents, check_text
 from .fast_merges import count_words, in_batches, learn_merges, repair
 from .fast_merges import words_of_chunk, words_of_line
-from .files import map_in_processes
+from .files import as_path, map_in_processes
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #1784bb97
 def _merge_long(pieces, ranks):
@@ -199,7 +198,7 @@ def files_of(
     source: str | Path,  # a folder, or owner/name on the Hub
 ) -> Callable[[str], Path | None]:  # from a file's name to its path; None if not there
     "How to find the files of a folder or repository; `UserError` if it is neither"
-    folder = Path(os.path.expanduser(source))
+    folder = as_path(source)
     if folder.is_dir():
         return lambda name: folder / name if (folder / name).is_file() else None
     if folder.exists():
@@ -337,7 +336,7 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
     @classmethod
     def load(cls, source: str | Path) -> "FastBPETokenizer":
         "As in `BPETokenizer`; also from owner/name on the Hub, or `tokenizer.json`"
-        fetch, folder = files_of(source), Path(os.path.expanduser(source))
+        fetch, folder = files_of(source), as_path(source)
         pair = [fetch(name) for name in ("vocab.json", "merges.txt")]
         if all(pair):
             folder = pair[0].parent
@@ -378,7 +377,7 @@ _HASHES = (  # SHA-256 of vocab.bpe and encoder.json, as `tiktoken` lists them
 def _gpt2_files(source):
     "The files of GPT-2's encoding in a folder: the saved one, the two published, or []"
     for names in (["gpt2.tiktoken"], ["vocab.bpe", "encoder.json"]):
-        files = [Path(os.path.expanduser(source)) / name for name in names]
+        files = [as_path(source) / name for name in names]
         if all(file.is_file() for file in files):
             return files
     return []

@@ -12,7 +12,6 @@ import gc
 import hashlib
 import inspect
 import json
-import os
 import re
 import sys
 import sysconfig

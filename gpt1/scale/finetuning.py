@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, replace
 from functools import cache, partial

@@ -173,7 +173,7 @@ def newest_checkpoint(
             return path, metadata
         message = f"the checkpoint {path} is damaged: {damage}"
         if path == paths[0]:
-            advice = "start again with --fresh, or copy it again"
+            advice = "copy it again, or use gpt1_train or gpt1_finetune with --fresh"
             raise UserError(f"{message}, and no other is whole; {advice}")
         if not quiet:
             print(f"{message}; taking the one before", file=sys.stderr)

@@ -87,6 +87,7 @@ def command(
 ):
     "Makes a function a command, which reads the command line if a program calls it"
     again = "run the same command again"
+    unless_begun = ", without --fresh if the new run had begun"
 
     @wraps(function)
     def run(*arguments, **named):
@@ -101,12 +102,14 @@ def command(
                     named = {name: _from_home(value) for name, value in named.items()}
                     return function(*map(_from_home, arguments), **named)
             except UserError as error:
-                if to_resume():
+                if to_resume() and not named.get("fresh"):
                     raise
-                said = str(error).replace(f"{again} to resume", again)
+                how = f"{again} to resume{unless_begun}" if to_resume() else again
+                said = str(error).replace(f"{again} to resume", how)
                 raise UserError(said) from None
             except KeyboardInterrupt as stop:
                 advice = f"; what is done is kept, {again} to resume"
+                advice += unless_begun if named.get("fresh") else ""
                 advice = advice if to_resume() else ""
                 with suppress(OSError):  # the terminal may be gone
                     if os.environ.get("RANK") in (None, "", "0"):  # one process says it
@@ -178,7 +181,7 @@ class _Request:
 
 def _is_prepared(folder):
     "Whether a folder holds prepared data"
-    return exists(Path(folder) / "manifest.json")
+    return _scale.preparation.is_prepared(folder)
 
 
 def _read_run(folder):
@@ -271,6 +274,12 @@ def _begin_again(request):
         if not re.fullmatch(_DATA_FILES, path.name):
             reason = f"{path} is not a file that the run made"
             raise UserError(f"{reason}; move it out of {path.parent} first")
+    ours = [path / "run.json" for path in (folder, new)]
+    ours += folder.glob("checkpoints/step-*/checkpoint.json")
+    foreign = [name for name in _FILES if name != "data" and exists(folder / name)]
+    if foreign and not any(map(exists, ours)):
+        reason = f"{folder} is not a run, and --fresh would remove its {foreign[0]}"
+        raise UserError(f"{reason}; choose another --out")
     asked = request.pick(["preset", "data", *_READING])
     if exists(asked["data"]):  # another file under the same name is not the same
         asked["modified"] = Path(asked["data"]).stat().st_mtime_ns
@@ -297,7 +306,8 @@ def _begin_again(request):
 def _find_data(request, group):
     "The data of a run; `UserError` unless they and all options are those it began with"
     folder, options = request.folder, request.options
-    is_new = options["fresh"] and group.is_main_process
+    starts = os.environ.get("TORCHELASTIC_RESTART_COUNT") or "0"  # of torchrun
+    is_new = options["fresh"] and group.is_main_process and starts == "0"
     before = {} if is_new else _read_run(folder)
     _scale.checkpoints.check_trained_here(folder, before)
     if before:
@@ -489,6 +499,7 @@ def _text_to_measure(run, data, tokenizer, limit, **reading):
             f"network in {run}; name the right ones, or a text, with --data"
         )
     if data is not None and not _is_prepared(data):
+        _scale.preparation.check_holds_text(data)
         reading["column"] = reading["column"] or _column_for(run, data)
         text = _scale.evaluation.encode_source(data, tokenizer, limit, **reading)
     elif prepared is not None:
@@ -664,24 +675,17 @@ def _pretrained(run):
     return read(run), _scale.fast_encoding.load_tokenizer(run)
 
 
-_FOLDERS = {"cola": "CoLA", "sst2": "SST-2", "mrpc": "MRPC"}
-_FOLDERS |= {"stsb": "STS-B", "stsb-classes": "STS-B"}
-_FOLDERS = {name: f"glue/{folder}" for name, folder in _FOLDERS.items()}
-_FOLDERS |= {"snli": "nli/SNLI", "qnli": "nli/QNLI", "race-middle": "race"}
-
-
 def _published(name, data):
     "A task of the paper, its rows to learn from and to choose with"
     tasks = _gpt1.tasks
     if name not in tasks.TASKS:
         known = ", ".join(tasks.TASKS)
         raise UserError(f"unknown task {name!r}; choose one of {known}")
-    task, root = tasks.TASKS[name], os.environ.get("GPT1_DATA")
+    task = tasks.TASKS[name]
     if data is not None and Path(data).is_file() and not task.answers:
         raise UserError(f"{data} is a file; give the folder that holds it")
-    if data is None and root and name in _FOLDERS:
-        folder = Path(root) / _FOLDERS[name]
-        data = folder if exists(folder) else None
+    if data is None:
+        data = _scale.evaluation.find_task_folder(name.partition("-")[0])
     return task, *(tasks.load_rows(task, split, data) for split in ("train", "dev"))
 
 
@@ -691,11 +695,15 @@ def _own_task(data, valid, text, label):
         raise UserError(f"data is {data!r}; with --text expected a file, such as a CSV")
     tasks = _gpt1.tasks
     rows, columns = tasks.read_table(data), tuple(text.split(","))
+    if not all(isinstance(row, dict) for row in rows):
+        raise UserError(f"{data} holds other things than rows; expected objects")
     for name in (*columns, label):
         if name not in (rows or [{}])[0]:
             known = ", ".join(map(str, rows[0])) if rows else "none"
             raise UserError(f"{data} has no column {name}; its columns are {known}")
-    labels = tuple(sorted({str(row.get(label)) for row in rows}))
+    if missing := sum(row.get(label) in (None, "") for row in rows):
+        raise UserError(f"{data}: {missing:,} rows have no {label}; remove them first")
+    labels = tuple(sorted({str(row[label]) for row in rows}))
     if not 2 <= len(labels) <= 1000:
         count = f"{label} has {len(labels):,} labels"
         raise UserError(f"{data}: {count}; expected from 2 to 1,000")
@@ -752,12 +760,9 @@ def gpt1_finetune(
     sizes = f"{len(examples[0]):,} training and {len(examples[1]):,} validation examples"
     folder = Path(out or f"runs/{task.name}")
     print(f"{task.name}: {sizes} → {folder}", flush=True)
-    for path in folder.glob("seed-*") if fresh else ():
-        with folder_lock(path, "fine-tuning"):
-            shutil.rmtree(path / "checkpoints", ignore_errors=True)
     options = dict(seeds=seeds, epochs=epochs, batch_size=batch_size, device=str(device))
     options |= dict(learning_rate=learning_rate, lm_weight=lm_weight, compiled=compile)
-    more = options | dict(micro_batch_size=micro_batch)
+    more = options | dict(micro_batch_size=micro_batch, fresh=fresh)
     parts = model, task, tokenizer, *examples, folder
     result = _scale.finetuning.finetune_seeds(*parts, **more)
     spread = "median {median:.4f}, from {lowest:.4f} to {highest:.4f}".format(**result)

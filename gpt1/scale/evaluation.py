@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COUNTED', 'TASK_NAMES', 'evaluation_batch', 'score', 'held_out_ids', 'evaluate', 'as_text', 'encode_source',
-           'unknown_in_words', 'score_documents', 'load_task', 'score_task', 'scores_as_text']
+           'unknown_in_words', 'score_documents', 'find_task_folder', 'load_task', 'score_task', 'scores_as_text']
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00005
 import math
@@ -162,8 +162,11 @@ _LAMBADA = dict(files="lambada_{split}.jsonl", hub=("EleutherAI/lambada_openai",
 _TASKS = TASKS | {"lambada": Task("lambada", "classification", ("text",), **_LAMBADA)}
 
 
-def _folder_of(name, source):
-    "The folder of a task, in one that may hold several; None for the Hub"
+def find_task_folder(
+    name: str,  # of a task, without hyphens
+    source: str | Path | None = None,  # a folder or file; None: `$GPT1_DATA`
+) -> Path | None:  # None for the Hub
+    "The folder of a task, in one that may hold several"
     root = source or os.environ.get("GPT1_DATA")
     if not root:
         return None
@@ -227,7 +230,7 @@ def load_task(
         raise UserError(f"unknown task {name!r}; choose from {', '.join(TASK_NAMES)}")
     if name == "perplexity":  # of any text
         return {}
-    folder = _folder_of(name, source)
+    folder = find_task_folder(name, source)
     if name == "cola" and folder is not None and folder.is_file():
         raise UserError(f"cola: {folder} is a file; name the folder of train and dev")
     try:
@@ -252,7 +255,8 @@ class _Spaced:
         self.tokenizer, self.end_of_document = tokenizer, tokenizer.end_of_document
 
     def encode(self, text):
-        return self.tokenizer.encode(text if text[:1].isspace() else f" {text}")
+        is_spaced = not text or text[0].isspace()
+        return self.tokenizer.encode(text if is_spaced else f" {text}")
 
 
 def _texts(example):
@@ -262,8 +266,8 @@ def _texts(example):
         return [prefixes] if isinstance(prefixes, str) else prefixes, example.choices
     if isinstance(example, tuple):  # CoLA
         return [], [example[0]]
-    before, *last = example.rsplit(None, 1)
-    return [before], last or [""]
+    words = example.rsplit(None, 1)
+    return ([], [""]) if len(words) < 2 else (words[:1], words[1:])  # "": left out
 
 
 def _fitting(tokenizer, context, examples):
@@ -294,7 +298,8 @@ def score_task(
         ids = np.concatenate([*map(tokenizer.encode, parts["test"])])
     for part in () if is_text else parts:
         context, before = model.config.context, len(parts[part])
-        fitting, ids = _fitting(tokenizer, context, parts[part])
+        fitting, more = _fitting(tokenizer, context, parts[part])
+        ids = np.concatenate([ids, more])
         if not fitting:
             reason = f"no example has 1 to {context} tokens to score"
             raise UserError(f"{name}: {reason}; give others, or a longer context")

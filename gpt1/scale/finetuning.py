@@ -10,6 +10,7 @@ __all__ = ['POOL', 'TOKENS', 'DEFAULTS', 'PUBLISHED', 'epoch_batches', 'ChunkedL
 import hashlib
 import json
 import math
+import shutil
 import time
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, replace
@@ -227,7 +228,8 @@ class FineTuningRun(TrainingRun):
         row |= {"loss": float(np.mean(self.losses)), "score": score}
         self.history, self.losses = [*self.history, row], []
         words = "epoch {epoch:.2f}: loss {loss:.3f}, score {score:.4f}"
-        tqdm.write(words.format(**row))
+        with suppress(OSError):  # the terminal may be gone
+            tqdm.write(words.format(**row))
         return True
 
     def save(self):
@@ -274,6 +276,7 @@ def finetune(
     compiled: str = "auto",  # whether to compile: yes, no, or auto: on CUDA with Triton
     checkpoint_every: int = 500,  # steps between checkpoints; a measurement has one too
     metadata: dict | None = None,  # what else a checkpoint remembers, ready for JSON
+    fresh: bool = False,  # remove the checkpoints in the folder and start again
     **settings,  # as in notebook 11, see `DEFAULTS`; `micro_batch_size` None: what fits
 ) -> list[dict]:  # step, epoch, loss and score, one row a measurement
     "Fine-tunes, resuming where a folder stopped; `UserError`, or `Stopped`"
@@ -289,6 +292,8 @@ def finetune(
     plain_output()
     with ExitStack() as stack:
         stack.enter_context(folder_lock(folder, "fine-tuning"))
+        if fresh:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         stack.enter_context(pytorch_errors_in_one_line("give a smaller --micro_batch"))
         run = FineTuningRun(model, train, valid, folder, settings, **options)
         stack.enter_context(closing(run))
@@ -308,7 +313,7 @@ def _check(train, valid, settings, checkpoint_every, micro_batch_size):
     "Raises `UserError` for what can be seen before anything is written"
     counts = {name: settings[name] for name in ("epochs", "batch_size")}
     counts["checkpoint_every"] = checkpoint_every
-    counts["micro_batch_size"] = micro_batch_size or 1
+    counts["micro_batch_size"] = 1 if micro_batch_size is None else micro_batch_size
     for name, value in counts.items():
         whole_number(name, value)
     if not 0 < (rate := settings["learning_rate"]) < math.inf:

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['CHUNK', 'COUNTS', 'SHARD_NAME', 'LEARN_FROM', 'LEARN_SIZE', 'chunks_of', 'EncodedSplit', 'EncodedChunk',
-           'encode_chunk', 'write_shards', 'shards_in', 'repair_advice', 'read_manifest', 'tokenizer_of',
-           'read_progress', 'first_difference', 'empty_split_error', 'prepare', 'CostEstimate', 'estimate_cost',
-           'prepare_source']
+           'encode_chunk', 'write_shards', 'shards_in', 'repair_advice', 'read_manifest', 'is_prepared',
+           'check_holds_text', 'tokenizer_of', 'read_progress', 'first_difference', 'empty_split_error', 'prepare',
+           'CostEstimate', 'estimate_cost', 'prepare_source']
 
 # %% ../../nbs/scale/24_preparation.ipynb #387c7180
 import json
@@ -231,6 +231,8 @@ def repair_advice(
     "How to mend prepared data"
     if any(folder.glob("part-*-of-*")):  # it was joined, and its parts may be whole
         return "check its parts, prepare damaged ones again, and join them again"
+    if not (any(folder.glob("*.ids")) or exists(folder / "tokenizer")):
+        return f"{folder} has no prepared data, so name another folder"
     return f"delete {folder}, then prepare the data again"
 
 
@@ -242,6 +244,29 @@ def read_manifest(
     if not _is_manifest(manifest := _read_json(path)):
         raise UserError(f"{path} is damaged; {repair_advice(folder)}")
     return manifest
+
+
+def is_prepared(
+    folder: str | Path,  # any path, or the name of a source
+) -> bool:  # False where a corpus has a `manifest.json` of its own
+    "Whether this is a folder of prepared data, damaged or not"
+    path = as_path(folder) / "manifest.json"
+    if not exists(path):
+        return False
+    return any(path.parent.glob("*.ids")) or _is_manifest(_read_json(path))
+
+
+def check_holds_text(
+    source: str | Path,  # what is to be read as text
+):
+    "Raises `UserError` for a folder of prepared data, finished or not"
+    path = as_path(source)
+    if is_prepared(path):
+        raise UserError(f"{source} holds ids already, not text; train on it as it is")
+    begun = exists(path / "progress.json") and exists(path / "tokenizer")
+    if begun or any(path.glob("part-*-of-*/tokenizer")):
+        reason = "holds prepared data that are not finished, or not joined"
+        raise UserError(f"{source} {reason}, and not text; finish or join them first")
 
 
 def tokenizer_of(
@@ -350,7 +375,8 @@ class _SourceFiles:
 # %% ../../nbs/scale/24_preparation.ipynb #bdf54c9b
 SHARD_NAME = r"(train|valid)-\d{5,}\.ids"
 _TOKENIZER = r"tokenizer/\.?(vocab\.json|merges\.txt|gpt2\.tiktoken)"
-_WRITTEN = rf"\.{{0,2}}({SHARD_NAME}|(progress|manifest|times)\.json)|{_TOKENIZER}"
+_WRITTEN = rf"\.{{0,2}}({SHARD_NAME}|(progress|manifest)\.json)|{_TOKENIZER}"
+_WRITTEN += r"|\.{1,2}times\.json"
 _OURS = re.compile(rf"({_WRITTEN})(\.\d+\.tmp)?")
 
 
@@ -654,8 +680,7 @@ def _check_source(source, folder):
     if not str(source) or not str(folder):
         raise UserError("a name is empty; say what to read and where to write")
     path, folder = as_path(source), as_path(folder)
-    if exists(path / "manifest.json"):
-        raise UserError(f"{source} holds ids already, not text; train on it as it is")
+    check_holds_text(path)
     with looking_at(folder):
         if path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
             reason = f"is in {source}, and what is written there would be read as text"

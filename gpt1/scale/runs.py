@@ -510,7 +510,8 @@ def status(
         advice = f"start one with gpt1_train --out {folder}"
         raise UserError(f"there is no run in {folder}; {advice}")
     metadata = [read_metadata(path) for path in paths]
-    steps = next((m["training"]["steps"] for m in metadata if "training" in m), 0)
+    settings = next((m["training"] for m in metadata if "training" in m), {})
+    steps = settings.get("steps", 0)  # a fine-tuning does not say
     last = {"step": 0} | (records[-1] if records else {})
     lines = [f"{folder}: step {last['step']:,}" + (f" of {steps:,}" if steps else "")]
     speed = last.get("tokens_per_second")

@@ -332,8 +332,8 @@ class TrainingRun:
 
     def note_signal(self, number):
         "A signal waits for the end of the step; the same one again does not"
-        if number in self.signals:
-            raise Stopped(number)
+        if number in self.signals and self.group.world_size == 1:
+            raise Stopped(number)  # in a group `torchrun` repeats what each got already
         self.signals.append(number)
 
     def stop_if_asked(self):

@@ -18,7 +18,7 @@ _MODULES = {  # where each name is from; of two, the one that is made for size
     "gpt1.scale.sources": ["documents", "open_source"],
     "gpt1.scale.fast_encoding": ["FastBPETokenizer", "GPT2Tokenizer", "load_tokenizer"],
     "gpt1.scale.preparation": ["prepare", "prepare_source"],
-    "gpt1.scale.integrity": ["open_prepared"],
+    "gpt1.scale.prepared_data": ["open_prepared"],
     "gpt1.model": ["GPT", "GPTConfig", "preset", "count_parameters"],
     "gpt1.scale.kernels": ["speed_up"],
     "gpt1.scale.checkpoints": ["load_model"],

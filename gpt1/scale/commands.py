@@ -26,7 +26,7 @@ from fastcore.script import Param, anno_parser
 
 from ..common import UserError, one_line_errors, write_text
 from .files import exists, is_locked, folder_lock, plain_output
-from .files import stop_signals, time_in_words
+from .files import stop_signals, time_in_words, whole_number
 
 # %% ../../nbs/scale/35_commands.ipynb #34c0001a
 class _Package:
@@ -144,9 +144,9 @@ def gpt1_prepare(
     if join is not None and check is not None:
         raise UserError("give --join or --check, not both; joining checks every part")
     if check is not None:
-        print(_scale.integrity.check_prepared(check))
+        print(_scale.prepared_data.check_prepared(check))
     elif join is not None:
-        whole = _scale.integrity.join_parts(join)
+        whole = _scale.prepared_data.join_parts(join)
         train, valid = (whole[name]["documents"] for name in ("train", "valid"))
         print(f"{join}: joined, {train:,} documents to train on, {valid:,} held out")
     else:
@@ -198,7 +198,7 @@ def _find_prepared(run, data=None):
     "The data that are named, those in RUN/data, or that RUN/run.json names; or None"
     for folder in (data, Path(run) / "data", _read_run(run).get("data")):
         if isinstance(folder, str | Path) and _is_prepared(folder):
-            return _scale.integrity.open_prepared(folder)
+            return _scale.prepared_data.open_prepared(folder)
     return None
 
 # %% ../../nbs/scale/35_commands.ipynb #34c00033
@@ -221,7 +221,7 @@ def _data_of(request, before):
     "The data of a run: those that are named, those it has, or new ones from a source"
     named, given = request.options["data"], request.options.get("tokenizer")
     if _is_prepared(named):
-        data = _scale.integrity.open_prepared(named)
+        data = _scale.prepared_data.open_prepared(named)
     else:
         data = _own_data(request, before)
     load_tokenizer = _scale.fast_encoding.load_tokenizer
@@ -236,7 +236,7 @@ def _own_data(request, before):
     folder, data = request.folder / "data", request.options["data"]
     made, is_file, source = _is_prepared(folder), exists(data), before.get("data", data)
     if made:
-        source = _scale.integrity.open_prepared(folder).source
+        source = _scale.prepared_data.open_prepared(folder).source
     if source not in (data, os.path.realpath(data)) and not (made and is_file):
         _refuse_changes(request.folder, {"data": source}, {"data": data})
     if before and os.path.isabs(source) and not (made or is_file):
@@ -250,7 +250,7 @@ def _own_data(request, before):
         finally:
             with suppress(OSError):  # a start that was refused leaves no empty folder
                 request.folder.rmdir()
-    return _scale.integrity.open_prepared(folder)
+    return _scale.prepared_data.open_prepared(folder)
 
 # %% ../../nbs/scale/35_commands.ipynb #9ca1bedd
 _FILES = "checkpoints", "data", "tokenizer", "tensorboard", "run.json", "log.jsonl"
@@ -298,7 +298,7 @@ def _begin_again(request):
             _remove(folder / name)
         if data.folder == new / "data":
             os.replace(data.folder, old_data)
-            data = _scale.integrity.open_prepared(old_data)
+            data = _scale.prepared_data.open_prepared(old_data)
         _remove(new)
     return data
 
@@ -320,7 +320,7 @@ def _find_data(request, group):
         data = _begin_again(request) if again else _data_of(request, before)
     else:  # the main process has made them
         named = options["data"] if _is_prepared(options["data"]) else folder / "data"
-        data = _scale.integrity.open_prepared(named)
+        data = _scale.prepared_data.open_prepared(named)
     asked = request.asked() | {"identity": data.identity}
     if before and "identity" not in before:  # of an older run its checkpoint has it
         before["identity"] = _newest(folder).get("data", data.identity)
@@ -355,7 +355,7 @@ def _print_plan(request, sizes, config, world_size):
     "Says what will be trained, and how long a long run will take"
     done = _newest(request.folder).get("step", 0)
     count = _gpt1.model.count_parameters(sizes)["total"]
-    device = str(_scale.checkpoints.choose_device(request.options["device"]))
+    device = str(_scale.kernels.choose_device(request.options["device"]))
     device += f", {world_size} processes" if world_size > 1 else ""
     size = f"{config.batch_size} x {sizes.context} tokens on {device}"
     size += f", {done:,} of them done" if done else ""
@@ -396,13 +396,13 @@ def _check_options(request, world_size):
         if options.get(one) and options.get(other):
             raise UserError(f"--{one} and --{other} exclude each other; give one")
     _scale.runs.recipe(options["preset"], **request.pick(_RECIPE))
-    device = _scale.checkpoints.choose_device(options["device"])
-    _scale.runs.wants_compiling(options["compile"], device)
+    device = _scale.kernels.choose_device(options["device"])
+    _scale.kernels.wants_compiling(options["compile"], device)
     if minutes is not None and not 0 < minutes < math.inf:
         raise UserError(f"minutes is {minutes}; expected a number above 0, and finite")
     if minutes is not None and world_size > 1:
         raise UserError("--minutes is for one process; give --steps to several")
-    _scale.sources.whole_number("micro_batch", options.get("micro_batch", 1))
+    whole_number("micro_batch", options.get("micro_batch", 1))
     if options["resume"] and not _scale.checkpoints.checkpoint_folders(request.folder):
         advice = "leave --resume out to start one"
         raise UserError(f"there is no run to resume in {request.folder}; {advice}")
@@ -491,7 +491,7 @@ def _column_for(run, data):
 
 def _text_to_measure(run, data, tokenizer, limit, **reading):
     "Ids, bytes, starts of documents of a text, and what the baselines count, or None"
-    _scale.sources.whole_number("limit", limit)
+    whole_number("limit", limit)
     prepared = _find_prepared(run, data)
     if prepared is not None and prepared.fingerprint != tokenizer.fingerprint:
         raise UserError(
@@ -743,12 +743,12 @@ def gpt1_finetune(
     "Fine-tune a network for a task; run the same command again to resume"
     if (task is None) == (text is None):
         raise UserError("give --task, or --text and --data for a task of your own")
-    device = _scale.checkpoints.choose_device(device)
+    device = _scale.kernels.choose_device(device)
     own = data, valid, text, label
     task, *splits = _published(task, data) if text is None else _own_task(*own)
     examples = []
     if limit is not None:
-        splits[0] = splits[0][: _scale.sources.whole_number("limit", limit)]
+        splits[0] = splits[0][: whole_number("limit", limit)]
     model, tokenizer = _pretrained(run)
     for split in splits:
         context = model.config.context

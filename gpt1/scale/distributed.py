@@ -21,7 +21,7 @@ import torch
 from ..common import UserError
 from ..data import TokenStream
 from ..model import GPT
-from .checkpoints import choose_device
+from .kernels import choose_device
 from ..training import evaluate_loss as evaluate_alone
 
 # %% ../../nbs/scale/28_distributed.ipynb #490209b5

@@ -20,8 +20,9 @@ from ..data import Prepared
 from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
-from .integrity import document_starts
-from .sources import as_path, open_source, usable_texts, whole_number
+from .prepared_data import document_starts
+from .files import as_path, whole_number
+from .sources import open_source, usable_texts
 from ..tasks import TASKS, Task, load_rows
 
 # %% ../../nbs/scale/34_evaluation.ipynb #1d579136

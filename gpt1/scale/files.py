@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['allowed_cpus', 'peak_rss', 'map_in_processes', 'folder_lock', 'is_locked', 'file_hash', 'file_records', 'as_path',
-           'looking_at', 'exists', 'size_in_words', 'time_in_words', 'check_disk_space', 'Stopped', 'stop_signals',
-           'plain_output']
+           'looking_at', 'exists', 'size_in_words', 'time_in_words', 'check_disk_space', 'whole_number', 'Stopped',
+           'stop_signals', 'plain_output']
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0005
 import gc
@@ -23,6 +23,7 @@ from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain, islice, repeat
 from multiprocessing import get_context, parent_process
+from operator import index
 from pathlib import Path
 
 from ..common import UserError
@@ -314,6 +315,23 @@ def check_disk_space(
             f"{size_in_words(free)} are free; make room, or {advice}"
         )
     return free
+
+# %% ../../nbs/scale/20_files.ipynb #21a00013
+def whole_number(
+    name: str,  # what to call it in a message
+    value,  # what the user gave
+    least: int = 1,  # the smallest that makes sense
+    most: int = 1 << 40,  # the largest
+) -> int:  # the number
+    "A whole number as `int`, also from NumPy; `UserError` for anything else"
+    try:
+        number = -1 if isinstance(value, bool) else index(value)
+    except TypeError:
+        number = -1
+    if not least <= number <= most:
+        expected = f"expected a whole number from {least} to {most:,}"
+        raise UserError(f"{name} is {value!r}; {expected}")
+    return number
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0071
 class Stopped(KeyboardInterrupt):

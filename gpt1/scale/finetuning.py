@@ -33,10 +33,12 @@ from . import checkpoints
 from .checkpoints import CHECKPOINT_FILES, checkpoint_folders, read_metadata
 from .distributed import ProcessGroup
 from .fast_encoding import FastBPETokenizer, load_tokenizer
-from .files import Stopped, folder_lock, plain_output, stop_signals
-from .kernels import ChunkedLossGPT, FusedAdam, chunked_cross_entropy, speed_up
-from .runs import TrainingRun, pytorch_errors_in_one_line, wants_compiling
-from .sources import whole_number
+from .files import Stopped, as_path, folder_lock, plain_output
+from .files import stop_signals, whole_number
+from .kernels import ChunkedLossGPT, FusedAdam, choose_device
+from .kernels import chunked_cross_entropy, has_bfloat16, speed_up
+from .kernels import wants_compiling
+from .runs import TrainingRun, pytorch_errors_in_one_line
 from ..training import update
 
 # %% ../../nbs/scale/30_finetuning.ipynb #a1e43b6f
@@ -114,7 +116,7 @@ def _lengths(examples):
 
 def _autocast(device, bfloat16):
     "The context for 16-bit numbers where the device has them; None elsewhere"
-    half = bfloat16 and checkpoints.has_bfloat16(device)
+    half = bfloat16 and has_bfloat16(device)
     return torch.autocast(device.type, torch.bfloat16) if half else None
 
 
@@ -288,7 +290,7 @@ def finetune(
     _check(train, valid, settings, checkpoint_every, micro_batch_size)
     options = dict(metric=metric, metadata=metadata or {})
     options["compiled"] = wants_compiling(compiled, next(model.parameters()).device)
-    folder = checkpoints.run_folder(folder)
+    folder = as_path(folder)
     plain_output()
     with ExitStack() as stack:
         stack.enter_context(folder_lock(folder, "fine-tuning"))
@@ -358,7 +360,7 @@ def finetune_seeds(
     if sizes[0] != sizes[1]:
         wrong = f"the network has {sizes[0]:,} entries in its vocabulary, its tokenizer"
         raise UserError(f"{wrong} {sizes[1]:,}; give the one it was trained with")
-    folder, device = checkpoints.run_folder(folder), checkpoints.choose_device(device)
+    folder, device = as_path(folder), choose_device(device)
     metric, scores = task.metric.__name__, []
     metadata = {"vocabulary": tokenizer.fingerprint}
     metadata["task"] = asdict(task) | {"metric": metric}
@@ -382,7 +384,7 @@ def load_finetuned(
     device: str = "auto",  # auto, cpu, cuda, cuda:1 … or mps
 ) -> tuple[TaskModel, tasks.Task, FastBPETokenizer]:  # to predict with
     "Network, task and tokenizer of a finished fine-tuning; `UserError` if there's none"
-    folder = checkpoints.run_folder(folder)
+    folder = as_path(folder)
     with suppress(OSError, ValueError, KeyError, TypeError):
         folder = folder / json.loads((folder / "result.json").read_bytes())["best"]
     path, metadata = checkpoints.newest_checkpoint(folder, files=CHECKPOINT_FILES[:1])
@@ -401,7 +403,7 @@ def load_finetuned(
     settings = (metadata["training"][name] for name in ("lm_weight", "dropout"))
     model = speed_up_task(TaskModel(small, task.outputs, *settings))
     checkpoints.load_weights(path, model)
-    return model.to(checkpoints.choose_device(device)).eval(), task, tokenizer
+    return model.to(choose_device(device)).eval(), task, tokenizer
 
 # %% ../../nbs/scale/30_finetuning.ipynb #291a7edd
 PUBLISHED = {  # examples to learn from, mean tokens of a sequence
@@ -422,7 +424,7 @@ def hours_per_task(
     names: tuple[str, ...] = tuple(PUBLISHED),  # of tasks
 ) -> list[dict]:  # task, examples, seconds per step, hours
     "Measures a few examples of each task: how long would its fine-tuning take?"
-    device, rows = checkpoints.choose_device(device), []
+    device, rows = choose_device(device), []
     for name in names:
         task, (count, T) = tasks.TASKS[name], PUBLISHED[name]
         S = len(task.labels) if task.answers else 1 + (task.form == "similarity")

@@ -262,7 +262,7 @@ def estimate_run(
     rows, context = config.batch_size, model_config.context
     device = runs.local_device(device)
     options = dict(micro_batch_size=micro_batch_size)
-    options |= dict(compiled=runs.wants_compiling(compiled, device))
+    options |= dict(compiled=kernels.wants_compiling(compiled, device))
     with runs.pytorch_errors_in_one_line():
         run = runs.TrainingRun(model_config, config, device, **options)
         size, flops = run.micro_batch_size, flops_per_token(model_config)

@@ -27,12 +27,12 @@ from ..common import UserError, write_text
 from ..data import SPLITS, VERSION, document_hash, id_type, read_shard, write_shard
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
 from .fast_merges import check_documents
-from .files import allowed_cpus, check_disk_space, exists, file_records
-from .files import folder_lock, looking_at, map_in_processes
-from .files import size_in_words, time_in_words
-from .sources import LONGEST, Malformed, Source, as_path, checked_text
+from .files import allowed_cpus, as_path, check_disk_space, exists
+from .files import file_records, folder_lock, looking_at, map_in_processes
+from .files import size_in_words, time_in_words, whole_number
+from .sources import LONGEST, Malformed, Source, checked_text
 from .sources import cost_of, malformed_error, open_source, parse_part
-from .sources import share_of, source_of_list, usable_texts, whole_number
+from .sources import share_of, source_of_list, usable_texts
 
 # %% ../../nbs/scale/24_preparation.ipynb #5ba2b19c
 CHUNK = 1 << 19  # characters in a chunk, about

@@ -114,8 +114,8 @@ def _ids_of(tokenizer, texts):
         dtype = id_type(tokenizer.vocab_size)  # the tokenizer of notebook 01
         return [np.array(tokenizer.encode(text), dtype) for text in texts]
     except BaseException as error:
-        is_panic = type(error).__name__ == "PanicException"  # which is Rust's
-        if not is_panic and not isinstance(error, ValueError | RuntimeError):
+        failures = ValueError | LookupError | RuntimeError  # and Rust's, by its name
+        if not isinstance(error, failures) and type(error).__name__ != "PanicException":
             raise
     if len(texts) == 1:
         return [None]
@@ -252,7 +252,7 @@ def open_shard(
         found = shard.length, shard.documents, shard.vocab_size, shard.fingerprint
         if found == (*counts, manifest["vocab_size"], manifest["fingerprint"]):
             return shard
-    reason = "cannot be read, is damaged, or is not the one in the manifest"
+    reason = "cannot be read, is cut short or damaged, or is not the one in the manifest"
     raise UserError(f"{path} {reason}; {repair_advice(folder)}")
 
 
@@ -352,7 +352,7 @@ class _SourceFiles:
         if before["sha256"] not in ("", now["sha256"]):
             reason = f"is not the {before['name']} that was read before"
             advice = f"put that back, or {repair_advice(self.folder)}"
-            raise UserError(f"{path} {reason}: its content differs; {advice}")
+            raise UserError(f"{path} {reason}: its content has changed; {advice}")
         self.records[path] |= now
 
     def tracked(self, source):

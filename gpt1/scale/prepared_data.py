@@ -21,8 +21,8 @@ from ..data import HEADER_SIZE, SPLITS, TokenStream
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .files import as_path, exists, file_hash, whole_number
 from .preparation import COUNTS, SHARD_NAME, empty_split_error
-from .preparation import first_difference, read_manifest, repair_advice
-from .preparation import shards_in, tokenizer_of
+from .preparation import first_difference, open_shard, read_manifest
+from .preparation import repair_advice, shards_in, tokenizer_of
 from .sources import parse_part
 
 # %% ../../nbs/scale/25_prepared_data.ipynb #86080ab0
@@ -35,19 +35,15 @@ class Shard(plain.Shard):
         length: int,  # how many
     ) -> np.ndarray:  # (length,) ids
         "Some ids, read from the file"
-        assert 0 <= start <= start + length <= self.length, (start, length, self.length)
-        width = self.dtype.itemsize
         try:
-            with open(self.path, "rb", buffering=0) as file:
-                file.seek(HEADER_SIZE + start * width)
-                content = file.read(length * width)
+            ids = super().read(start, length)
         except OSError as error:
             reason = f"{error.strerror}; are the data still there?"
             raise UserError(f"cannot read {self.path}: {reason}") from None
-        if len(content) < length * width:
+        if len(ids) < length:
             reason = "has become shorter since it was opened"
             raise UserError(f"{self.path} {reason}; {repair_advice(self.path.parent)}")
-        return np.frombuffer(content, self.dtype)
+        return ids
 
 
 def read_shard(
@@ -67,21 +63,6 @@ def _find_manifest(folder):
     if exists(folder / "progress.json"):
         reason = "is not prepared to its end; start its preparation again to resume"
     raise UserError(f"{folder} {reason}")
-
-
-def _open_shard(folder, manifest, entry):
-    "A shard as the manifest has it; `UserError` if it is damaged, or another"
-    try:
-        shard = read_shard(folder / entry["file"])
-        expected = entry["ids"], entry["documents"], manifest["vocab_size"]
-        header = shard.length, shard.documents, shard.vocab_size, shard.fingerprint
-        if header != (*expected, manifest["fingerprint"]):
-            reason = "does not belong to this manifest: other vocabulary or length"
-            raise UserError(f"{shard.path} {reason}")
-    except UserError as error:  # what to do depends on the folder
-        reason = re.sub("[;:] prepare the data .*", "", str(error))
-        raise UserError(f"{reason}; {repair_advice(folder)}") from None
-    return shard
 
 # %% ../../nbs/scale/25_prepared_data.ipynb #977a0314
 @dataclass
@@ -116,7 +97,8 @@ def open_prepared(
         raise UserError(f"{folder} {reason} {vocab_size:,}; {advice}")
     for split in SPLITS:
         entry = manifest[split]
-        shards = [_open_shard(folder, manifest, shard) for shard in entry["shards"]]
+        opened = (open_shard(folder, manifest, shard) for shard in entry["shards"])
+        shards = [Shard(**vars(shard)) for shard in opened]
         if not shards:
             reason = f"has no document in its {split} split, as a part of a corpus may"
             raise UserError(f"{folder} {reason}; join the parts first")
@@ -199,15 +181,16 @@ def _damage_of_ids(shard, end):
 
 def _damage_of_shard(folder, manifest, entry, end):
     "What is wrong with a shard, or None"
-    path = folder / entry["file"]
     try:
-        shard = _open_shard(folder, manifest, entry)
-        if file_hash(path) != entry["sha256"]:
+        shard = open_shard(folder, manifest, entry)
+    except UserError:
+        return "it is missing, cut short, or of another corpus"
+    try:
+        if file_hash(shard.path) != entry["sha256"]:
             return "its checksum is not the one in the manifest"
         return _damage_of_ids(shard, end)
-    except (UserError, OSError) as error:
-        reason = str(error).removeprefix(f"{path} ")
-        return reason.removesuffix(f"; {repair_advice(folder)}")
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
 
 # %% ../../nbs/scale/25_prepared_data.ipynb #359aaec3
 def _strays(folder, entries):
@@ -250,39 +233,35 @@ def check_prepared(
 # %% ../../nbs/scale/25_prepared_data.ipynb #d2bacf5f
 def _alike(manifest):
     "What parts must have in common: settings, tokenizer, and files that they both read"
-    settings = manifest["settings"] | {"part": "", "tokenizer": manifest["fingerprint"]}
     files = {file["name"]: file["sha256"] for file in manifest.get("files", [])}
+    settings = manifest["settings"] | {"part": "", "tokenizer": manifest["fingerprint"]}
     return settings, {name: digest for name, digest in files.items() if digest}
 
 
 def _check_alike(folder, names, manifests):
     "`UserError` if two parts differ in what they must have in common"
     (one, read), (two, also_read) = map(_alike, manifests)
-    one |= {name: read[name] for name in read if name in also_read}
-    two |= {name: also_read[name] for name in read if name in also_read}
-    if difference := first_difference(one, two):
+    if difference := first_difference(one | also_read | read, two | read | also_read):
         begin = f"{' and '.join(names)} in {folder} do not belong together"
         raise UserError(f"{begin}: {difference}; prepare one of them again")
 
 
 def _manifests_of_parts(folder):
-    "The manifests of all parts by folder name, in order; `UserError` if one is amiss"
-    finished = [path.parent for path in folder.glob("part-*-of-*/manifest.json")]
-    manifests = {path.name: read_manifest(path) for path in finished}
-    if not manifests:
+    "The manifests of all parts by folder name, in order; `UserError` if one is missing"
+    parts = {}
+    for path in folder.glob("part-*-of-*/manifest.json"):
+        manifest = read_manifest(path.parent)
+        number = parse_part(manifest["settings"].get("part"))
+        parts[number] = path.parent.name, manifest
+    if not parts:
         advice = "prepare them first, such as part 1/2 and part 2/2"
         raise UserError(f"{folder} holds no finished parts; {advice}")
-    parts = {name: m["settings"].get("part") for name, m in manifests.items()}
-    names = {parse_part(part): name for name, part in parts.items()}
-    of = max(of for _, of in names)
+    of = max(of for _, of in parts)
     for number in range(1, of + 1):
-        if (number, of) not in names:
+        if (number, of) not in parts:
             reason = f"lacks part {number}/{of}, or it is not finished"
             raise UserError(f"{folder} {reason}; prepare it first")
-    first, *others = [names[number, of] for number in range(1, of + 1)]
-    for other in others:
-        _check_alike(folder, (first, other), (manifests[first], manifests[other]))
-    return {name: manifests[name] for name in (first, *others)}
+    return dict(parts[number, of] for number in range(1, of + 1))
 
 # %% ../../nbs/scale/25_prepared_data.ipynb #dbcfa68f
 def _add_part(whole, name, part):
@@ -300,13 +279,8 @@ def _add_part(whole, name, part):
 
 def _check_joinable(folder, tokenizer):
     "`UserError` if something in the folder is not of an earlier join of its parts"
-    path = folder / "manifest.json"
-    if exists(path):
-        try:
-            part = str(read_manifest(folder)["settings"].get("part"))
-        except UserError:
-            advice = "delete this file, then join again"
-            raise UserError(f"{path} is damaged; {advice}") from None
+    if exists(folder / "manifest.json"):
+        part = str(read_manifest(folder)["settings"].get("part"))
         if not part.startswith("all "):
             advice = "move the parts elsewhere"
             raise UserError(f"{folder} already holds prepared data; {advice}")
@@ -329,6 +303,8 @@ def join_parts(
     whole = {**manifests[first], "skipped": {}, **empty}
     whole["settings"] = {**whole["settings"], "part": f"all {len(manifests)}"}
     whole.pop("files", None)
+    for name, manifest in manifests.items():
+        _check_alike(folder, (first, name), (manifests[first], manifest))
     for name, manifest in manifests.items():
         check_prepared(folder / name)
         _add_part(whole, name, manifest)

@@ -291,8 +291,8 @@ def _find_data(folder, options, group):
         opened = _scale.prepared_data.open_prepared
         prepared = opened(data if _is_prepared(data) else own)
     trained_on = _newest(folder).get("data", prepared.identity)
-    shards = {"data shards": trained_on}, {"data shards": prepared.identity}
-    _check_same(folder, *shards)
+    now = {"data shards": prepared.identity}
+    _check_same(folder, {"data shards": trained_on}, now)
     if group.is_main_process and asked != before:
         write_text(folder / "run.json", json.dumps(asked, indent=1))
     return prepared
@@ -318,17 +318,15 @@ def _settings(folder, options, sizes):
 
 def _print_plan(folder, options, sizes, config, world_size):
     "Says what will be trained, and how long a long run will take"
-    done, tokens = _newest(folder).get("step", 0), config.batch_size * sizes.context
+    B, T, done = config.batch_size, sizes.context, _newest(folder).get("step", 0)
+    left, device = config.steps - done, _scale.kernels.choose_device(options["device"])
     count = _gpt1.model.count_parameters(sizes)["total"]
-    size = f"{config.batch_size} x {sizes.context} tokens on "
-    size += str(_scale.kernels.choose_device(options["device"]))
-    size += f", {world_size} processes" if world_size > 1 else ""
-    size += f", {done:,} of them done" if done else ""
-    action = f"{'resuming' if done else 'training'} {options['preset']}"
-    steps = f"{config.steps:,} steps of {size}"
-    print(f"{action}: {count:,} parameters, {steps} → {folder}", flush=True)
-    left = config.steps - done
-    is_long = _gpt1.model.flops_per_token(sizes) * tokens * left > 1e15
+    plan = f"{'resuming' if done else 'training'} {options['preset']}: {count:,} "
+    plan += f"parameters, {config.steps:,} steps of {B} x {T} tokens on {device}"
+    plan += f", {world_size} processes" if world_size > 1 else ""
+    plan += f", {done:,} of them done" if done else ""
+    print(f"{plan} → {folder}", flush=True)
+    is_long = _gpt1.model.flops_per_token(sizes) * B * T * left > 1e15
     if not left:
         print("this run is finished; --fresh starts it again, --out another one")
     elif is_long and "minutes" not in options and world_size == 1:
@@ -429,7 +427,7 @@ def _train(folder, options):
             settings = _settings(folder, options, sizes)
         if group.is_main_process:
             _print_plan(folder, options, sizes, settings, group.world_size)
-        more = options["computing"] | dict(tensorboard=options["tensorboard"])
+        more = dict(tensorboard=options["tensorboard"], **options["computing"])
         more |= dict(sample=partial(_sample, data.tokenizer()), group=group)
         _scale.runs.train(folder, data, sizes, settings, **more)
         if group.is_main_process:
@@ -499,13 +497,13 @@ def gpt1_evaluate(
     tasks = {name: evaluation.load_task(name, data, examples) for name in names}
     model, tokenizer = _scale.checkpoints.load_model(run, device)
     windows = f"window {model.config.context}, stride {stride or model.config.context}"
-    text, options = data if len(names) < 2 else None, dict(stride=stride)
+    text = data if len(names) < 2 else None
     measure = partial(_text_to_measure, run, text, tokenizer, limit, reading)
     if not names:
         ids, size, _, prepared = measure()
         if note := evaluation.unknown_in_words(tokenizer, ids):
             print(note, file=sys.stderr if json else sys.stdout)
-        rows = evaluation.score(model, ids, size, prepared=prepared, **options)
+        rows = evaluation.score(model, ids, size, prepared=prepared, stride=stride)
         title = f"{data or 'held-out text of the run'}: {windows}"
         return _print_rows(rows, json, title, evaluation.as_text)
     rows = []
@@ -513,7 +511,7 @@ def gpt1_evaluate(
         print(f"{name} …", file=sys.stderr)
         if name == "perplexity":
             parts = dict(zip(("ids", "bytes", "starts"), measure()))
-        rows += evaluation.score_task(model, tokenizer, name, parts, **options)
+        rows += evaluation.score_task(model, tokenizer, name, parts, stride=stride)
     _print_rows(rows, json, f"{run}: {windows}", evaluation.scores_as_text)
 
 # %% ../../nbs/scale/35_commands.ipynb #7311cb63

@@ -28,10 +28,11 @@ from ..tasks import TASKS, Task, load_rows
 # %% ../../nbs/scale/34_evaluation.ipynb #1d579136
 def evaluation_batch(
     config: GPTConfig,  # sizes of the network
-    stride: int,  # tokens that count in each window, S
+    stride: int | None = None,  # tokens that count in each window, S; None: context
 ) -> int:  # windows in a batch, at least 1, at most 256
     "How many windows to score at a time, so that logits and the widest layer fit"
-    a_window = stride * config.vocab_size + config.context * config.inner
+    S = stride or config.context
+    a_window = S * config.vocab_size + config.context * config.inner
     return max(1, min(256, (1 << 25) // a_window))  # 2^25 numbers are 128 MiB
 
 # %% ../../nbs/scale/34_evaluation.ipynb #9830471a
@@ -47,7 +48,7 @@ def score(
     stride: int | None = None,  # tokens from window to window; None: the context
 ) -> list[dict]:  # a row a model, as `compare` of notebook 09 gives them
     "Score a text by the network and, if there is text to count, by bigram and unigram"
-    windows = evaluation_batch(model.config, stride or model.config.context)
+    windows = evaluation_batch(model.config, stride)
     losses = {"GPT": plain.token_losses(model, ids, stride, windows)}
     if prepared is not None and len(prepared.train) >= 20:
         counted = prepared.train.read(0, min(COUNTED, len(prepared.train)))
@@ -140,7 +141,7 @@ def score_documents(
     stride: int | None = None,  # as for `token_losses`
 ) -> list[dict]:  # rows of `score_row`; the examples are documents
     "Perplexity per token and bits per byte of a text, each with its interval"
-    windows = evaluation_batch(model.config, stride or model.config.context)
+    windows = evaluation_batch(model.config, stride)
     losses = plain.token_losses(model, ids, stride, windows)
     columns = np.add.reduceat(losses, starts), np.diff([*starts, len(losses)])
     size = byte_count / len(losses)  # bytes of a token

@@ -410,11 +410,10 @@ def gpt1_train(
     if status is not None:
         print(_status(status))
     else:
-        options["computing"] = dict(device=device, micro_batch_size=micro_batch)
-        options["computing"]["compiled"] = compile
+        computing = dict(device=device, micro_batch_size=micro_batch, compiled=compile)
         if _is_prepared(data):
             options["data"] = str(Path(data).resolve())
-        _train(Path(out or f"runs/{preset}"), options)
+        _train(Path(out or f"runs/{preset}"), options | {"computing": computing})
 
 
 def _train(folder, options):
@@ -637,7 +636,7 @@ def _published(name, data):
         known = ", ".join(tasks.TASKS)
         raise UserError(f"unknown task {name!r}; choose one of {known}")
     task = tasks.TASKS[name]
-    data = _scale.evaluation.find_task_folder(name.partition("-")[0], data)
+    data = _scale.evaluation.find_task_folder(name, data)
     if data is not None and data.is_file() and not task.answers:
         raise UserError(f"{data} is a file; give the folder that holds it")
     return task, *(tasks.load_rows(task, split, data) for split in ("train", "dev"))

@@ -162,7 +162,7 @@ _TASKS = TASKS | {"lambada": Task("lambada", "classification", ("text",), **_LAM
 
 
 def find_task_folder(
-    name: str,  # of a task, without hyphens
+    name: str,  # of a task; what follows a hyphen, as in race-high, is left out
     source: str | Path | None = None,  # a folder or file; None: `$GPT1_DATA`
 ) -> Path | None:  # None for the Hub
     "The folder of a task, in one that may hold several"
@@ -171,7 +171,8 @@ def find_task_folder(
         return None
     root = as_path(root)
     for path in [*sorted(root.glob("*")), *sorted(root.glob("*/*"))]:
-        if re.sub(r"[\W_]", "", path.name).lower() == name and path.is_dir():
+        spelled = re.sub(r"[\W_]", "", path.name).lower()  # SST-2 is sst2
+        if spelled == name.partition("-")[0] and path.is_dir():
             return path
     return root if source else None
 
@@ -216,7 +217,7 @@ def load_task(
         raise UserError(f"unknown task {name!r}; choose from {', '.join(TASK_NAMES)}")
     if name == "perplexity":  # of any text
         return {}
-    folder = find_task_folder(name.partition("-")[0], source)
+    folder = find_task_folder(name, source)
     if name == "cola" and folder is not None and folder.is_file():
         raise UserError(f"cola: {folder} is a file; name the folder of train and dev")
     splits = {"cola": ("train", "dev"), "sst2": ("dev",)}.get(name, ("test",))

@@ -11,14 +11,15 @@ import inspect
 import json
 import math
 import os
+import random
 import re
 import shlex
 import shutil
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial, wraps
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
@@ -72,54 +73,63 @@ def _is_program(frame):
     return is_main and frame.f_locals is names
 
 
-def _from_home(value):
-    "An option with the home folder for ~; `UserError` if there is none"
-    value = os.path.expanduser(value) if isinstance(value, str) else value
-    if isinstance(value, str) and value.startswith("~/"):
-        raise UserError(f"there is no home folder for {value}; give the whole path")
-    return value
+_EXCLUSIVE = "--join --check", "--tokenizer --vocab_size", "--resume --fresh"
+_EXCLUSIVE += "--steps --minutes", "FOLDER --run", "PROMPTS --interactive"
+_EXCLUSIVE += "--greedy --temperature", "--task --text", "--task --label"
+_EXCLUSIVE += "--task --valid", "FILE --submission"
+
+
+def _check_exclusive(given, parameters):
+    "Raises `UserError` if two options are given that exclude each other"
+    for pair in map(str.split, _EXCLUSIVE):
+        names = [option.strip("-").lower() for option in pair]
+        if all(given.get(n) and given[n] != parameters[n].default for n in names):
+            raise UserError(f"{' and '.join(pair)} exclude each other; give one")
 
 
 def command(
     function,  # its parameters are the options
     resumes: bool = False,  # whether the same command again resumes what was stopped
-    unless: tuple[str, ...] = (),  # options with which there is nothing to resume
 ):
     "Makes a function a command, which reads the command line if a program calls it"
-    again = "run the same command again"
-    unless_begun = ", without --fresh if the new run had begun"
+    signature, again = inspect.signature(function), "run the same command again"
+
+    def advice(given):
+        if not resumes or any(map(given.get, ("join", "check", "status"))):
+            return again
+        fresh = ", without --fresh if the new run had begun"
+        return f"{again} to resume" + (fresh if given.get("fresh") else "")
 
     @wraps(function)
     def run(*arguments, **named):
         from_shell = not (arguments or named) and _is_program(sys._getframe(1))
-        to_resume = lambda: resumes and not any(map(named.get, unless))
         with one_line_errors():
             try:
                 with stop_signals():
                     if from_shell:
                         plain_output()
                         named = _parse(function)
-                    named = {name: _from_home(value) for name, value in named.items()}
-                    return function(*map(_from_home, arguments), **named)
+                    named = signature.bind(*arguments, **named).arguments
+                    for name, value in named.items():
+                        if isinstance(value, str):  # ~ is the home folder
+                            named[name] = os.path.expanduser(value)
+                    _check_exclusive(named, signature.parameters)
+                    return function(**named)
             except UserError as error:
-                if to_resume() and not named.get("fresh"):
-                    raise
-                how = f"{again} to resume{unless_begun}" if to_resume() else again
-                said = str(error).replace(f"{again} to resume", how)
+                said = str(error).replace(f"{again} to resume", advice(named))
                 raise UserError(said) from None
             except KeyboardInterrupt as stop:
-                advice = f"; what is done is kept, {again} to resume"
-                advice += unless_begun if named.get("fresh") else ""
-                advice = advice if to_resume() else ""
+                said = f"stopped; what is done is kept, {advice(named)}"
+                said = said if " to resume" in said else "stopped"
                 with suppress(OSError):  # the terminal may be gone
                     if os.environ.get("RANK") in (None, "", "0"):  # one process says it
-                        print(f"stopped{advice}", file=sys.stderr)
+                        print(said, file=sys.stderr)
                 raise SystemExit(getattr(stop, "status", 130)) from None
 
     return run
 
 # %% ../../nbs/scale/35_commands.ipynb #34c00021
-@partial(command, resumes=True, unless=("join", "check"))
+@partial(command, resumes=True)
 def gpt1_prepare(
     data: str = "docstrings",  # docstrings, openwebtext, a path or owner/name (Hub)
     out: str = "prepared",  # folder to write
@@ -141,8 +151,6 @@ def gpt1_prepare(
 ):
     "Tokenise a corpus to disk for gpt1_train --data FOLDER; run it again to resume"
     options = {name: value for name, value in locals().items() if value is not None}
-    if join is not None and check is not None:
-        raise UserError("give --join or --check, not both; joining checks every part")
     if check is not None:
         print(_scale.prepared_data.check_prepared(check))
     elif join is not None:
@@ -155,28 +163,14 @@ def gpt1_prepare(
 
 # %% ../../nbs/scale/35_commands.ipynb #3a8de620
 _RECIPE = "steps", "batch_size", "learning_rate", "seed"
-_READING = "tokenizer", "vocab_size", "valid_fraction", "column", "split", "config"
-_READING += "boundary", "longest"
+_READING = "vocab_size", "valid_fraction", "column", "split", "config", "boundary"
+_READING += ("longest",)
+_RECORDED = "preset", "data", "minutes", "tokenizer", *_RECIPE, *_READING
 
 
-@dataclass
-class _Request:
-    "What `gpt1_train` is asked for"
-
-    folder: Path
-    options: dict  # by name, without those that were not given
-    computing: dict  # device, micro_batch_size and compiled, as `train` takes them
-
-    def pick(self, names):
-        "Some of the options"
-        return {name: self.options[name] for name in names if name in self.options}
-
-    def asked(self):
-        "What another start of the same run must ask for too, ready for JSON"
-        asked = self.pick(["preset", "data", "minutes", *_RECIPE, *_READING])
-        if _is_prepared(asked["data"]):
-            asked["data"] = str(Path(asked["data"]).resolve())
-        return asked
+def _pick(options, names):
+    "Some of the options"
+    return {name: options[name] for name in names if name in options}
 
 
 def _is_prepared(folder):
@@ -185,13 +179,10 @@ def _is_prepared(folder):
 
 
 def _read_run(folder):
-    "What a run was asked for, by its `run.json`; empty if there is none"
-    path = Path(folder) / "run.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf8"))) if exists(path) else {}
-    except (ValueError, TypeError):
-        advice = "delete it, and name the data with --data"
-        raise UserError(f"{path} is damaged; {advice}") from None
+    "What a run was asked for; empty if there is no `run.json`, or a damaged one"
+    with suppress(OSError, ValueError, TypeError):
+        return dict(json.loads((Path(folder) / "run.json").read_bytes()))
+    return {}
 
 
 def _find_prepared(run, data=None):
@@ -202,59 +193,46 @@ def _find_prepared(run, data=None):
     return None
 
 # %% ../../nbs/scale/35_commands.ipynb #34c00033
-def _refuse_changes(folder, before, asked, ignored=()):
-    "Raises `UserError` if a run was started with other options, or on other data"
-    changed = []
-    for name in sorted({*before, *asked}.difference(ignored)):
-        values = (options.get(name) for options in (before, asked))
-        old, new = ("by default" if value is None else value for value in values)
-        if old != new:
-            is_hash = name == "identity"
-            changed.append("other data" if is_hash else f"{name} {old} (now {new})")
-    if changed:
-        reason = f"the run in {folder} was started with {', '.join(changed)}"
+def _check_same(folder, before, now):
+    "Raises `UserError` if a run was started with something else"
+    if difference := _scale.preparation.first_difference(before, now):
         advice = "give the same to resume, another --out, or --fresh to start again"
-        raise UserError(f"{reason}; {advice}")
+        raise UserError(f"the run in {folder} was started with {difference}; {advice}")
 
 
-def _data_of(request, before):
-    "The data of a run: those that are named, those it has, or new ones from a source"
-    named, given = request.options["data"], request.options.get("tokenizer")
-    if _is_prepared(named):
-        data = _scale.prepared_data.open_prepared(named)
-    else:
-        data = _own_data(request, before)
-    load_tokenizer = _scale.fast_encoding.load_tokenizer
-    if given and load_tokenizer(given).fingerprint != data.fingerprint:
-        reason = f"the data in {data.folder} were made with another tokenizer"
-        raise UserError(f"{reason} than {given}; leave --tokenizer out")
-    return data
+def _check_reading(data, options):
+    "Raises `UserError` for options of reading, given for prepared data"
+    defaults = None, "text", "train", "auto", 1 << 24
+    for name in _READING:
+        if options.get(name) not in defaults:
+            raise UserError(f"{data} is prepared already; leave --{name} out")
 
 
-def _own_data(request, before):
-    "The data in the folder of a run, made from a source if they are not there"
-    folder, data = request.folder / "data", request.options["data"]
-    made, is_file, source = _is_prepared(folder), exists(data), before.get("data", data)
-    if made:
-        source = _scale.prepared_data.open_prepared(folder).source
-    if source not in (data, os.path.realpath(data)) and not (made and is_file):
-        _refuse_changes(request.folder, {"data": source}, {"data": data})
-    if before and os.path.isabs(source) and not (made or is_file):
-        advice = "say with --data where they are now"
-        raise UserError(f"the data are no longer in {source}; {advice}")
-    if is_file or not made:  # a file may have another name, or another content
-        size = {"vocab_size": _gpt1.model.preset(request.options["preset"]).vocab_size}
-        size |= request.pick([*_READING, "processes", "streaming"])
-        try:
-            _scale.preparation.prepare_source(data, folder, **size)
+def _data_of(folder, options, before):
+    "The data that are named, or those of a source, in the folder of the run"
+    data, given, own = options["data"], options.get("tokenizer"), folder / "data"
+    encoding, opened = _scale.fast_encoding, _scale.prepared_data.open_prepared
+    if _is_prepared(data):
+        own = data
+        if not before:
+            _check_reading(data, options)
+    elif exists(data) or not _is_prepared(own) or opened(own).source != data:
+        size = {"vocab_size": _gpt1.model.preset(options["preset"]).vocab_size}
+        size |= _pick(options, ["tokenizer", *_READING, "processes", "streaming"])
+        try:  # of data that are there it checks that they are the same
+            _scale.preparation.prepare_source(data, own, **size)
         finally:
             with suppress(OSError):  # a start that was refused leaves no empty folder
-                request.folder.rmdir()
-    return _scale.prepared_data.open_prepared(folder)
+                folder.rmdir()
+    prepared = opened(own)
+    if given and encoding.load_tokenizer(given).fingerprint != prepared.fingerprint:
+        reason = f"the data in {own} were made with another tokenizer than {given}"
+        raise UserError(f"{reason}; leave --tokenizer out")
+    return prepared
 
 # %% ../../nbs/scale/35_commands.ipynb #9ca1bedd
-_FILES = "checkpoints", "data", "tokenizer", "tensorboard", "run.json", "log.jsonl"
-_FILES += "loss.png", "samples.txt", "result.json"
+_RUN_FILES = "checkpoints", "tensorboard", "log.jsonl", "loss.png", "samples.txt"
+_RUN_FILES += ("result.json",)
 _DATA_FILES = r"(manifest|progress|\.times)\.json|tokenizer|\.lock|.*\.(ids|tmp)"
 
 
@@ -266,69 +244,58 @@ def _remove(path):
         path.unlink(missing_ok=True)
 
 
-def _begin_again(request):
+def _begin_again(folder, options):
     "Data for a new run in the folder of an old one, which goes when they are there"
-    folder = request.folder
-    new, old_data = folder / ".new", folder / "data"
-    for path in () if old_data.is_symlink() else old_data.glob("*"):
+    old = folder / "data"
+    for path in () if old.is_symlink() else old.glob("*"):
         if not re.fullmatch(_DATA_FILES, path.name):
             reason = f"{path} is not a file that the run made"
-            raise UserError(f"{reason}; move it out of {path.parent} first")
-    ours = [path / "run.json" for path in (folder, new)]
-    ours += folder.glob("checkpoints/step-*/checkpoint.json")
-    foreign = [name for name in _FILES if name != "data" and exists(folder / name)]
-    if foreign and not any(map(exists, ours)):
-        reason = f"{folder} is not a run, and --fresh would remove its {foreign[0]}"
-        raise UserError(f"{reason}; choose another --out")
-    asked = request.pick(["preset", "data", *_READING])
-    if exists(asked["data"]):  # another file under the same name is not the same
-        asked["modified"] = Path(asked["data"]).stat().st_mtime_ns
+            raise UserError(f"{reason}; move it out of {old} first")
+    asked = json.dumps(_pick(options, ["preset", "data", "tokenizer", *_READING]))
+    new = folder / f".new-{sha256(asked.encode()).hexdigest()[:8]}"
     with folder_lock(folder, "training"):
-        if _read_run(new) != asked:  # left by a start that was killed
-            _remove(new)
-        write_text(new / "run.json", json.dumps(asked))
-        try:
-            data = _data_of(replace(request, folder=new), {})
-        finally:
-            if not exists(new / "data"):
-                _remove(new)
-        if data.folder.resolve() == old_data.resolve():
-            raise UserError(f"--fresh would remove {data.folder}; move it away first")
-        for name in _FILES:
+        for path in {*folder.glob(".new-*")} - {new}:
+            _remove(path)  # of a start that was killed, and asked for something else
+        data = _data_of(new, options, {})
+        for name in _RUN_FILES:
             _remove(folder / name)
+        if data.folder.resolve() != old.resolve():
+            _remove(old)
         if data.folder == new / "data":
-            os.replace(data.folder, old_data)
-            data = _scale.prepared_data.open_prepared(old_data)
+            os.replace(data.folder, old)
+            data = _scale.prepared_data.open_prepared(old)
         _remove(new)
     return data
 
 # %% ../../nbs/scale/35_commands.ipynb #3fb1485f
-def _find_data(request, group):
+def _find_data(folder, options, group):
     "The data of a run; `UserError` unless they and all options are those it began with"
-    folder, options = request.folder, request.options
-    starts = os.environ.get("TORCHELASTIC_RESTART_COUNT") or "0"  # of torchrun
-    is_new = options["fresh"] and group.is_main_process and starts == "0"
+    restarted = os.environ.get("TORCHELASTIC_RESTART_COUNT") not in (None, "", "0")
+    is_new = options["fresh"] and group.is_main_process and not restarted
     before = {} if is_new else _read_run(folder)
+    asked, data, own = _pick(options, _RECORDED), options["data"], folder / "data"
     _scale.checkpoints.check_trained_here(folder, before)
     if before:
-        ignored = "data", "identity", "tokenizer"
-        _refuse_changes(folder, before, request.asked(), ignored)
-    if group.is_main_process:
-        if not is_new and exists(folder / ".new") and not is_locked(folder):
-            _remove(folder / ".new")  # of a --fresh that was killed
-        again = is_new and exists(folder)
-        data = _begin_again(request) if again else _data_of(request, before)
+        moved = ["tokenizer"]  # it may be elsewhere now, and so may data that exist
+        if exists(data) and (_is_prepared(data) or _is_prepared(own)):
+            moved.append("data")
+        _check_same(folder, _pick(before, _RECORDED), asked | _pick(before, moved))
+    checkpoints = _scale.checkpoints.checkpoint_folders(folder)
+    if is_new and (checkpoints or exists(folder / "run.json")):
+        prepared = _begin_again(folder, options)
+    elif group.is_main_process:
+        for path in () if is_locked(folder) else folder.glob(".new-*"):
+            _remove(path)  # of a --fresh that was killed
+        prepared = _data_of(folder, options, before)
     else:  # the main process has made them
-        named = options["data"] if _is_prepared(options["data"]) else folder / "data"
-        data = _scale.prepared_data.open_prepared(named)
-    asked = request.asked() | {"identity": data.identity}
-    if before and "identity" not in before:  # of an older run its checkpoint has it
-        before["identity"] = _newest(folder).get("data", data.identity)
-    if before:
-        _refuse_changes(folder, before, asked, ("data", "tokenizer"))
+        opened = _scale.prepared_data.open_prepared
+        prepared = opened(data if _is_prepared(data) else own)
+    trained_on = _newest(folder).get("data", prepared.identity)
+    now = {"data shards": prepared.identity}
+    _check_same(folder, {"data shards": trained_on}, now)
     if group.is_main_process and asked != before:
         write_text(folder / "run.json", json.dumps(asked, indent=1))
-    return data
+    return prepared
 
 
 def _newest(folder):
@@ -336,40 +303,35 @@ def _newest(folder):
     return _scale.checkpoints.newest_checkpoint(folder, quiet=True, files=())[1]
 
 
-def _settings(request, sizes):
+def _settings(folder, options, sizes):
     "The settings of a run; with --minutes the number of steps is chosen when it begins"
-    preset, changes = request.options["preset"], request.pick(_RECIPE)
-    config = _scale.runs.recipe(preset, **changes)
-    if "minutes" not in request.options:
-        return config
-    if metadata := _newest(request.folder):
-        steps = metadata["training"]["steps"]
-        return _scale.runs.recipe(preset, **changes, steps=steps)
-    estimate = _scale.performance.estimate_run(sizes, config, **request.computing)
-    seconds = 0.9 * 60 * request.options["minutes"]  # with a tenth to spare
-    steps = max(10, int(seconds / estimate["step_seconds"]))
-    return _scale.runs.recipe(preset, **changes, steps=steps)
+    changes, newest = _pick(options, _RECIPE), _newest(folder)
+    config = _scale.runs.recipe(options["preset"], **changes)
+    if "minutes" in options and newest:
+        changes["steps"] = newest["training"]["steps"]
+    elif "minutes" in options:
+        computing, seconds = options["computing"], 0.9 * 60 * options["minutes"]
+        estimate = _scale.performance.estimate_run(sizes, config, **computing)
+        changes["steps"] = max(10, int(seconds / estimate["step_seconds"]))
+    return _scale.runs.recipe(options["preset"], **changes)
 
 
-def _print_plan(request, sizes, config, world_size):
+def _print_plan(folder, options, sizes, config, world_size):
     "Says what will be trained, and how long a long run will take"
-    done = _newest(request.folder).get("step", 0)
+    B, T, done = config.batch_size, sizes.context, _newest(folder).get("step", 0)
+    left, device = config.steps - done, _scale.kernels.choose_device(options["device"])
     count = _gpt1.model.count_parameters(sizes)["total"]
-    device = str(_scale.kernels.choose_device(request.options["device"]))
-    device += f", {world_size} processes" if world_size > 1 else ""
-    size = f"{config.batch_size} x {sizes.context} tokens on {device}"
-    size += f", {done:,} of them done" if done else ""
-    print(
-        f"{'resuming' if done else 'training'} {request.options['preset']}: {count:,} "
-        f"parameters, {config.steps:,} steps of {size} → {request.folder}",
-        flush=True,
-    )
-    left, tokens = config.steps - done, config.batch_size * sizes.context
-    is_long = _gpt1.model.flops_per_token(sizes) * tokens * left > 1e15
+    plan = f"{'resuming' if done else 'training'} {options['preset']}: {count:,} "
+    plan += f"parameters, {config.steps:,} steps of {B} x {T} tokens on {device}"
+    plan += f", {world_size} processes" if world_size > 1 else ""
+    plan += f", {done:,} of them done" if done else ""
+    print(f"{plan} → {folder}", flush=True)
+    is_long = _gpt1.model.flops_per_token(sizes) * B * T * left > 1e15
     if not left:
         print("this run is finished; --fresh starts it again, --out another one")
-    elif is_long and "minutes" not in request.options and world_size == 1:
-        estimate = _scale.performance.estimate_run(sizes, config, **request.computing)
+    elif is_long and "minutes" not in options and world_size == 1:
+        computing = options["computing"]
+        estimate = _scale.performance.estimate_run(sizes, config, **computing)
         time = time_in_words(left * estimate["step_seconds"])
         size = f"{estimate['micro_batch_size']} sequences at a time"
         print(f"this will take {time}, by a few steps on trial, {size}", flush=True)
@@ -389,13 +351,10 @@ def _report(folder, data, device):
     return "\n\n".join([*lines, _scale.evaluation.as_text(rows)])
 
 # %% ../../nbs/scale/35_commands.ipynb #d8d8e001
-def _check_options(request, world_size):
-    "Raises `UserError` for options of `gpt1_train` that can't be or don't go together"
-    options, minutes = request.options, request.options.get("minutes")
-    for one, other in (("resume", "fresh"), ("steps", "minutes")):
-        if options.get(one) and options.get(other):
-            raise UserError(f"--{one} and --{other} exclude each other; give one")
-    _scale.runs.recipe(options["preset"], **request.pick(_RECIPE))
+def _check_options(folder, options, world_size):
+    "Raises `UserError` for options of `gpt1_train` that cannot be"
+    minutes = options.get("minutes")
+    _scale.runs.recipe(options["preset"], **_pick(options, _RECIPE))
     device = _scale.kernels.choose_device(options["device"])
     _scale.kernels.wants_compiling(options["compile"], device)
     if minutes is not None and not 0 < minutes < math.inf:
@@ -403,9 +362,9 @@ def _check_options(request, world_size):
     if minutes is not None and world_size > 1:
         raise UserError("--minutes is for one process; give --steps to several")
     whole_number("micro_batch", options.get("micro_batch", 1))
-    if options["resume"] and not _scale.checkpoints.checkpoint_folders(request.folder):
+    if options["resume"] and not _scale.checkpoints.checkpoint_folders(folder):
         advice = "leave --resume out to start one"
-        raise UserError(f"there is no run to resume in {request.folder}; {advice}")
+        raise UserError(f"there is no run to resume in {folder}; {advice}")
 
 
 def _status(folder):
@@ -417,7 +376,7 @@ def _status(folder):
     return _scale.runs.status(folder)
 
 
-@partial(command, resumes=True, unless=("status",))
+@partial(command, resumes=True)
 def gpt1_train(
     preset: str = "tiny",  # size and recipe: tiny, mini, small, medium or gpt1
     data: str = "docstrings",  # docstrings, openwebtext, a path or owner/name (Hub)
@@ -450,24 +409,25 @@ def gpt1_train(
     options = {name: value for name, value in locals().items() if value is not None}
     if status is not None:
         print(_status(status))
-        return
-    computing = dict(device=device, micro_batch_size=micro_batch, compiled=compile)
-    _train(_Request(Path(out or f"runs/{preset}"), options, computing))
+    else:
+        computing = dict(device=device, micro_batch_size=micro_batch, compiled=compile)
+        if _is_prepared(data):
+            options["data"] = str(Path(data).resolve())
+        _train(Path(out or f"runs/{preset}"), options | {"computing": computing})
 
 
-def _train(request):
+def _train(folder, options):
     "What `gpt1_train` does, in each of the processes"
-    folder, options = request.folder, request.options
     with _scale.distributed.join_process_group() as group:
-        _check_options(request, group.world_size)
+        _check_options(folder, options, group.world_size)
         with group.main_process_first("set up"):
-            data = _find_data(request, group)
+            data = _find_data(folder, options, group)
             sizes = _gpt1.model.preset(options["preset"], vocab_size=data.vocab_size)
-            settings = _settings(request, sizes)
+            settings = _settings(folder, options, sizes)
         if group.is_main_process:
-            _print_plan(request, sizes, settings, group.world_size)
-        more = request.computing | dict(tensorboard=options["tensorboard"], group=group)
-        more["sample"] = partial(_sample, data.tokenizer())
+            _print_plan(folder, options, sizes, settings, group.world_size)
+        more = dict(tensorboard=options["tensorboard"], **options["computing"])
+        more |= dict(sample=partial(_sample, data.tokenizer()), group=group)
         _scale.runs.train(folder, data, sizes, settings, **more)
         if group.is_main_process:
             print("\n" + _report(folder, data, options["device"]))
@@ -481,15 +441,7 @@ def _sample(tokenizer, model):
     return _scale.writing.write(model, tokenizer, "", **options)[0]
 
 # %% ../../nbs/scale/35_commands.ipynb #abb0c2cd
-def _column_for(run, data):
-    "The column of a source: that of the run, unless it has no meaning for this source"
-    kind, _ = _scale.sources.find_source(data)
-    if kind in ("docstrings", "text"):
-        return "text"
-    return _read_run(run).get("column") or "text"
-
-
-def _text_to_measure(run, data, tokenizer, limit, **reading):
+def _text_to_measure(run, data, tokenizer, limit, reading):
     "Ids, bytes, starts of documents of a text, and what the baselines count, or None"
     whole_number("limit", limit)
     prepared = _find_prepared(run, data)
@@ -500,9 +452,12 @@ def _text_to_measure(run, data, tokenizer, limit, **reading):
         )
     if data is not None and not _is_prepared(data):
         _scale.preparation.check_holds_text(data)
-        reading["column"] = reading["column"] or _column_for(run, data)
+        kind, _ = _scale.sources.find_source(data)
+        trained_on = {} if kind in ("docstrings", "text") else _read_run(run)
+        reading["column"] = reading["column"] or trained_on.get("column", "text")
         text = _scale.evaluation.encode_source(data, tokenizer, limit, **reading)
     elif prepared is not None:
+        _check_reading(prepared.folder, reading)
         text = _scale.evaluation.held_out_ids(prepared, limit)
     else:
         raise UserError(f"the data of {run} are missing; name them with --data")
@@ -520,7 +475,7 @@ def gpt1_evaluate(
     *,
     run: str = "runs/tiny",  # the same
     data: str = None,  # a text, prepared data (default: the run's), or a task's folder
-    task: Param("one or more of perplexity cola sst2 race …", nargs="+") = None,
+    task: Param("one or more of perplexity cola sst2 lambada …", nargs="+") = None,
     examples: int = None,  # of each task at most, for a quick look
     json: bool = False,  # print JSON, not a table
     stride: int = None,  # tokens from window to window (default: the context)
@@ -529,25 +484,25 @@ def gpt1_evaluate(
     split: str = "train",  # split of a Hub data set
     config: str = None,  # configuration of a Hub data set
     boundary: str = "auto",  # one document of a text file: auto, file or blank
-    longest: int = None,  # bytes of a document at most (default: 16 MiB)
+    longest: int = 1 << 24,  # bytes of a document at most
     device: str = "auto",  # auto, cpu, cuda or mps
 ):
     "Measure a network: loss, perplexity and bits per byte beside baselines, or tasks"
     run, evaluation = folder or run, _scale.evaluation
     reading = dict(column=column, split=split, config=config, boundary=boundary)
-    reading |= {"streaming": True} | ({} if longest is None else {"longest": longest})
+    reading |= dict(longest=longest, streaming=True)
     names = task if isinstance(task, str) else " ".join(task or [])
     names = names.replace(",", " ").split()
     tasks = {name: evaluation.load_task(name, data, examples) for name in names}
     model, tokenizer = _scale.checkpoints.load_model(run, device)
     windows = f"window {model.config.context}, stride {stride or model.config.context}"
-    text, options = data if len(names) < 2 else None, dict(stride=stride)
-    measure = partial(_text_to_measure, run, text, tokenizer, limit, **reading)
+    text = data if len(names) < 2 else None
+    measure = partial(_text_to_measure, run, text, tokenizer, limit, reading)
     if not names:
         ids, size, _, prepared = measure()
         if note := evaluation.unknown_in_words(tokenizer, ids):
             print(note, file=sys.stderr if json else sys.stdout)
-        rows = evaluation.score(model, ids, size, prepared=prepared, **options)
+        rows = evaluation.score(model, ids, size, prepared=prepared, stride=stride)
         title = f"{data or 'held-out text of the run'}: {windows}"
         return _print_rows(rows, json, title, evaluation.as_text)
     rows = []
@@ -555,7 +510,7 @@ def gpt1_evaluate(
         print(f"{name} …", file=sys.stderr)
         if name == "perplexity":
             parts = dict(zip(("ids", "bytes", "starts"), measure()))
-        rows += evaluation.score_task(model, tokenizer, name, parts, **options)
+        rows += evaluation.score_task(model, tokenizer, name, parts, stride=stride)
     _print_rows(rows, json, f"{run}: {windows}", evaluation.scores_as_text)
 
 # %% ../../nbs/scale/35_commands.ipynb #7311cb63
@@ -571,20 +526,27 @@ def _print_texts(pieces, count):
         print("".join(f"\n\n---\n\n{text}" for text in texts[1:]), flush=True)
 
 
+def _read_text(path, what):
+    "The text of a file or, for -, of standard input; `UserError` if it is not UTF-8"
+    try:
+        if path != "-":
+            return Path(path).read_text("utf-8-sig")
+        is_terminal = sys.stdin is not None and sys.stdin.isatty()
+        end = ", to Ctrl-D" if is_terminal else ""
+        print(f"reading {what} from standard input{end} …", file=sys.stderr)
+        return sys.stdin.read().removeprefix("\ufeff")
+    except (UnicodeDecodeError, AttributeError):
+        name = "standard input" if path == "-" else path
+        raise UserError(f"{name} is not text; UTF-8 was expected") from None
+
+
 def _read_prompts(prompts):
     "The prompts, `-` replaced by standard input; a pipe is read if no prompt is given"
     prompts = [prompts] if isinstance(prompts, str) else list(prompts or [])
-    if prompts.count("-") > 1:
-        raise UserError("`-` is given more than once; standard input is read only once")
     is_pipe = sys.stdin is not None and not sys.stdin.isatty()
-    prompts = prompts or (["-"] if is_pipe else [""])
-    if "-" in prompts:
-        end = "" if is_pipe else ", to Ctrl-D"
-        print(f"reading the prompt from standard input{end} …", file=sys.stderr)
-    try:
-        return [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts]
-    except (UnicodeDecodeError, AttributeError):
-        raise UserError("standard input is not text; UTF-8 was expected") from None
+    prompts = prompts or ["-" if is_pipe else ""]
+    text = _read_text("-", "the prompt") if "-" in prompts else ""
+    return [text if prompt == "-" else prompt for prompt in prompts]
 
 
 def _converse(answer):
@@ -623,11 +585,6 @@ def gpt1_generate(
     device: str = "auto",  # auto, cpu, cuda or mps
 ):
     "Write text with a trained network, printed as it comes"
-    if interactive and prompts:
-        raise UserError("with --interactive prompts are asked for; leave them out here")
-    if greedy and temperature not in (0, 1):
-        reason = f"greedy is temperature 0, and temperature is {temperature}"
-        raise UserError(f"{reason}; leave out either")
     temperature = 0 if greedy else temperature
     options = dict(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     _scale.writing.check_options(length, samples, **options)
@@ -662,9 +619,6 @@ def gpt1_convert(
     if to == "huggingface":
         print("its tokenizer cuts text by BERT's rules: some ids differ (notebook 32)")
 
-# %% ../../nbs/scale/35_commands.ipynb #773b6794
-import random
-
 # %% ../../nbs/scale/35_commands.ipynb #b8b1c101
 def _pretrained(run):
     "Network and tokenizer of a run, of OpenAI's folder or of one for `transformers`"
@@ -682,41 +636,34 @@ def _published(name, data):
         known = ", ".join(tasks.TASKS)
         raise UserError(f"unknown task {name!r}; choose one of {known}")
     task = tasks.TASKS[name]
-    if data is not None and Path(data).is_file() and not task.answers:
+    data = _scale.evaluation.find_task_folder(name, data)
+    if data is not None and data.is_file() and not task.answers:
         raise UserError(f"{data} is a file; give the folder that holds it")
-    if data is None:
-        data = _scale.evaluation.find_task_folder(name.partition("-")[0])
     return task, *(tasks.load_rows(task, split, data) for split in ("train", "dev"))
 
 
 def _own_task(data, valid, text, label):
-    "A task in a file with a column of labels, and its rows; a tenth of them is held out"
+    "A task in a file with a column of labels, and its rows; a tenth is held out"
     if data is None or not Path(data).is_file():
         raise UserError(f"data is {data!r}; with --text expected a file, such as a CSV")
-    tasks = _gpt1.tasks
-    rows, columns = tasks.read_table(data), tuple(text.split(","))
-    if not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{data} holds other things than rows; expected objects")
-    for name in (*columns, label):
-        if name not in (rows or [{}])[0]:
-            known = ", ".join(map(str, rows[0])) if rows else "none"
-            raise UserError(f"{data} has no column {name}; its columns are {known}")
-    if missing := sum(row.get(label) in (None, "") for row in rows):
-        raise UserError(f"{data}: {missing:,} rows have no {label}; remove them first")
+    tasks, columns = _gpt1.tasks, tuple(text.split(","))
+    rows = tasks.read_table(data)
+    for row in rows:
+        if not isinstance(row, dict) or row.get(label) in (None, ""):
+            names = ", ".join(row) if isinstance(row, dict) else "none"
+            raise UserError(f"{data} has a row without {label}; its columns: {names}")
     labels = tuple(sorted({str(row[label]) for row in rows}))
     if not 2 <= len(labels) <= 1000:
         count = f"{label} has {len(labels):,} labels"
         raise UserError(f"{data}: {count}; expected from 2 to 1,000")
-    if len(columns) > 2:
-        raise UserError(f"text is {text}; expected one column, or two and a comma")
-    form = ("classification", "entailment")[len(columns) - 1]
+    form = "classification" if len(columns) == 1 else "entailment"
     task = tasks.Task(Path(data).stem, form, columns, labels, label)
     if valid is not None:
         return task, rows, tasks.read_table(valid)
     order = random.Random(0).sample(range(len(rows)), len(rows))
     held_out = {*order[: -(-len(rows) // 10)]}
-    parts = [[row for n, row in enumerate(rows) if (n in held_out) == b] for b in (0, 1)]
-    return task, *parts
+    train = [row for number, row in enumerate(rows) if number not in held_out]
+    return task, train, [row for number, row in enumerate(rows) if number in held_out]
 
 
 @partial(command, resumes=True)
@@ -741,30 +688,31 @@ def gpt1_finetune(
     fresh: bool = False,  # throw away what is in the folder and start again
 ):
     "Fine-tune a network for a task; run the same command again to resume"
-    if (task is None) == (text is None):
+    if task is None and text is None:
         raise UserError("give --task, or --text and --data for a task of your own")
-    device = _scale.kernels.choose_device(device)
-    own = data, valid, text, label
-    task, *splits = _published(task, data) if text is None else _own_task(*own)
-    examples = []
+    _scale.kernels.choose_device(device)  # before the data are read
+    if text is None:
+        task, *splits = _published(task, data)
+    else:
+        task, *splits = _own_task(data, valid, text, label)
     if limit is not None:
         splits[0] = splits[0][: whole_number("limit", limit)]
     model, tokenizer = _pretrained(run)
-    for split in splits:
-        context = model.config.context
-        found, cut = _scale.finetuning.task_examples(task, split, tokenizer, context)
+    context, examples = model.config.context, []
+    for rows in splits:
+        found, cut = _scale.finetuning.task_examples(task, rows, tokenizer, context)
         examples.append(found)
         if cut:
-            size = f"to fit {context} tokens"
-            print(f"{cut:,} of {len(found):,} examples are too long and were cut {size}")
-    sizes = f"{len(examples[0]):,} training and {len(examples[1]):,} validation examples"
-    folder = Path(out or f"runs/{task.name}")
+            count = f"{cut:,} of {len(found):,} examples"
+            print(f"{count} are too long and were cut to fit {context} tokens")
+    folder, counts = Path(out or f"runs/{task.name}"), [*map(len, examples)]
+    sizes = f"{counts[0]:,} training and {counts[1]:,} validation examples"
     print(f"{task.name}: {sizes} → {folder}", flush=True)
-    options = dict(seeds=seeds, epochs=epochs, batch_size=batch_size, device=str(device))
+    options = dict(seeds=seeds, epochs=epochs, batch_size=batch_size, fresh=fresh)
     options |= dict(learning_rate=learning_rate, lm_weight=lm_weight, compiled=compile)
-    more = options | dict(micro_batch_size=micro_batch, fresh=fresh)
+    options |= dict(micro_batch_size=micro_batch, device=device)
     parts = model, task, tokenizer, *examples, folder
-    result = _scale.finetuning.finetune_seeds(*parts, **more)
+    result = _scale.finetuning.finetune_seeds(*parts, **options)
     spread = "median {median:.4f}, from {lowest:.4f} to {highest:.4f}".format(**result)
     print(f"{result['metric']}: {spread}, {seeds} seed{'s' * (seeds > 1)}")
     print(f"predict with: gpt1_predict {shlex.quote(str(folder))} texts.txt")
@@ -773,7 +721,7 @@ def gpt1_finetune(
 def _rows_of(task, text):
     "Rows of a text: an object of JSON a line, or the only text of the task"
     columns = [names.split("|")[0] for names in (*task.texts, *task.answers)]
-    lines = [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")]
+    lines = text.removesuffix("\n").split("\n")
     if lines[0].lstrip().startswith("{"):
         try:
             return [dict(json.loads(line)) for line in lines]
@@ -795,13 +743,11 @@ def _answers(task, logits):
 
 
 def _submission(task, rows, logits):
-    "The lines of a file for GLUE"
-    if not task.labels:
-        predictions = [f"{score:.3f}" for score in _gpt1.tasks.expected_score(logits)]
-    else:
+    "The lines of a file for GLUE: the number of a class, or its name for entailment"
+    if task.labels and task.form != "entailment":
         predictions = logits.argmax(1).tolist()
-        if task.form == "entailment":
-            predictions = [task.labels[number].split("|")[0] for number in predictions]
+    else:
+        predictions = [line.split("\t")[0] for line in _answers(task, logits)]
     numbers = (row.get("index", number) for number, row in enumerate(rows))
     lines = (f"{n}\t{prediction}" for n, prediction in zip(numbers, predictions))
     return ["index\tprediction", *lines]
@@ -817,18 +763,11 @@ def gpt1_predict(
     device: str = "auto",  # auto, cpu, cuda or mps
 ):
     "Predict with a fine-tuned network: labels and probabilities, or numbers"
-    if None not in (file, submission):
-        raise UserError("give a file of texts or --submission, not both")
     model, task, tokenizer = _scale.finetuning.load_finetuned(folder, device)
     if submission is not None:
         rows = _gpt1.tasks.read_table(submission)
     else:
-        try:
-            is_piped = file in (None, "-")
-            text = sys.stdin.read() if is_piped else Path(file).read_text("utf8")
-        except UnicodeDecodeError:
-            raise UserError(f"{file or 'standard input'} is not text in UTF-8") from None
-        rows = _rows_of(task, text)
+        rows = _rows_of(task, _read_text(file or "-", "the texts"))
     context = model.transformer.config.context
     parts = task, rows, tokenizer, context
     examples, cut = _scale.finetuning.task_examples(*parts, labelled=False)

@@ -22,18 +22,18 @@ from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .prepared_data import document_starts
 from .files import as_path, whole_number
-from .sources import open_source, usable_texts
+from .sources import LONGEST, open_source, usable_texts
 from ..tasks import TASKS, Task, load_rows
 
 # %% ../../nbs/scale/34_evaluation.ipynb #1d579136
 def evaluation_batch(
     config: GPTConfig,  # sizes of the network
-    stride: int,  # tokens that count in each window, S
-    floats: int = 1 << 25,  # numbers to hold at a time (of 4 bytes each: 128 MiB)
+    stride: int | None = None,  # tokens that count in each window, S; None: context
 ) -> int:  # windows in a batch, at least 1, at most 256
     "How many windows to score at a time, so that logits and the widest layer fit"
-    a_window = stride * config.vocab_size + config.context * config.inner
-    return max(1, min(256, floats // a_window))
+    S = stride or config.context
+    a_window = S * config.vocab_size + config.context * config.inner
+    return max(1, min(256, (1 << 25) // a_window))  # 2^25 numbers are 128 MiB
 
 # %% ../../nbs/scale/34_evaluation.ipynb #9830471a
 COUNTED = 10_000_000  # ids of the training text that the baselines count, at most
@@ -48,13 +48,13 @@ def score(
     stride: int | None = None,  # tokens from window to window; None: the context
 ) -> list[dict]:  # a row a model, as `compare` of notebook 09 gives them
     "Score a text by the network and, if there is text to count, by bigram and unigram"
-    windows = evaluation_batch(model.config, stride or model.config.context)
+    windows = evaluation_batch(model.config, stride)
     losses = {"GPT": plain.token_losses(model, ids, stride, windows)}
     if prepared is not None and len(prepared.train) >= 20:
         counted = prepared.train.read(0, min(COUNTED, len(prepared.train)))
-        kinds = {"bigram": plain.InterpolatedBigram, "unigram": plain.Unigram}
-        for name, kind in kinds.items():
-            losses[name] = kind(prepared.vocab_size).fit(counted).losses(ids)
+        bigram = plain.InterpolatedBigram(prepared.vocab_size).fit(counted)
+        unigram = plain.Unigram(prepared.vocab_size).fit(counted)
+        losses |= {"bigram": bigram.losses(ids), "unigram": unigram.losses(ids)}
     return plain.compare(losses, byte_count)
 
 
@@ -94,11 +94,9 @@ def as_text(
     rows: list[dict],  # as `score` returns them
 ) -> str:  # plain text, aligned, one line a model
     "The comparison as a table for a terminal"
-    names = "model", "tokens", "nats per token", "perplexity", "bits per byte"
     lines = ["model           tokens     loss   perplexity   bits per byte"]
     for row in rows:
-        values = (row[name] for name in names)
-        lines.append("{:10}{:12,}{:9.3f}{:13.2f}{:16.3f}".format(*values))
+        lines.append("{:10}{:12,}{:9.3f}{:13.2f}{:16.3f}".format(*row.values()))
     return "\n".join(lines)
 
 # %% ../../nbs/scale/34_evaluation.ipynb #4d372aaf
@@ -110,8 +108,8 @@ def encode_source(
 ) -> tuple:  # ids, bytes and starts of documents, as `held_out_ids` gives them
     "Encodes documents until there are enough ids; `UserError` if there are none"
     parts, starts, total, size = [[tokenizer.end_of_document]], [], 0, 0
-    longest = {name: reading[name] for name in ("longest",) if name in reading}
-    for text in usable_texts(open_source(source, **reading), **longest):
+    corpus = open_source(source, **reading)
+    for text in usable_texts(corpus, reading.get("longest", LONGEST)):
         starts.append(total)
         parts.append([*tokenizer.encode(text), tokenizer.end_of_document])
         total += len(parts[-1])
@@ -143,7 +141,7 @@ def score_documents(
     stride: int | None = None,  # as for `token_losses`
 ) -> list[dict]:  # rows of `score_row`; the examples are documents
     "Perplexity per token and bits per byte of a text, each with its interval"
-    windows = evaluation_batch(model.config, stride or model.config.context)
+    windows = evaluation_batch(model.config, stride)
     losses = plain.token_losses(model, ids, stride, windows)
     columns = np.add.reduceat(losses, starts), np.diff([*starts, len(losses)])
     size = byte_count / len(losses)  # bytes of a token
@@ -155,16 +153,16 @@ def score_documents(
     ]
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00051
-TASK_NAMES = "perplexity", "cola", "sst2", "race", "storycloze", "winograd", "lambada"
-TASK_NAMES += "wikitext", "ptb"
-_PLAIN = {"wikitext": ["wiki.test.raw", "wiki.test.tokens"], "ptb": ["ptb.test.txt"]}
-_FILES = _PLAIN | {"winograd": ["test.c.txt"]}  # published as text
+TASK_NAMES = "perplexity", "cola", "sst2", "race-middle", "race-high", "storycloze"
+TASK_NAMES += "winograd", "lambada", "wikitext", "ptb"
+_TEXT_FILES = {"wikitext": ["wiki.test.raw", "wiki.test.tokens"]}
+_TEXT_FILES |= {"ptb": ["ptb.test.txt"], "winograd": ["test.c.txt"]}
 _LAMBADA = dict(files="lambada_{split}.jsonl", hub=("EleutherAI/lambada_openai",))
 _TASKS = TASKS | {"lambada": Task("lambada", "classification", ("text",), **_LAMBADA)}
 
 
 def find_task_folder(
-    name: str,  # of a task, without hyphens
+    name: str,  # of a task; what follows a hyphen, as in race-high, is left out
     source: str | Path | None = None,  # a folder or file; None: `$GPT1_DATA`
 ) -> Path | None:  # None for the Hub
     "The folder of a task, in one that may hold several"
@@ -172,60 +170,48 @@ def find_task_folder(
     if not root:
         return None
     root = as_path(root)
-    below = [path for depth in ("*", "*/*") for path in sorted(root.glob(depth))]
-    same = lambda path: re.sub(r"[\W_]", "", path.name).lower() == name
-    folders = [path for path in below if same(path) and path.is_dir()]
-    return folders[0] if folders else root if source else None
+    for path in [*sorted(root.glob("*")), *sorted(root.glob("*/*"))]:
+        spelled = re.sub(r"[\W_]", "", path.name).lower()  # SST-2 is sst2
+        if spelled == name.partition("-")[0] and path.is_dir():
+            return path
+    return root if source else None
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00054
-def _as_example(task, row):
-    "A row as a `Question`, as sentence and label (CoLA), or as a text (LAMBADA)"
-    if task.name == "lambada":
-        return row["text"]
-    names, value = task.labels, str(row[task.label])
-    numbers = range(len(names))
-    right = names.index(value) if value in names else numbers.index(int(value))
-    if task.name == "cola":
-        return row["sentence"], right
-    if task.name == "sst2":
-        return plain.sentiment_question(row["sentence"], right)
-    text = " ".join(row[column] for column in task.texts)
-    return Question(text, list(row[task.answers[0]]), right)
+_QUESTIONS = {  # from a row, and the number of its label
+    "cola": lambda row, label: Question("", [row["sentence"]], label),
+    "sst2": lambda row, label: plain.sentiment_question(row["sentence"], label),
+    "storycloze": lambda row, label: Question(row["story"], [*row["endings"]], label),
+    "race": lambda row, label: Question(
+        f"{row['article']} {row['question']}", [*row["options"]], label
+    ),
+}
 
 
-def _read(name, folder, split):
-    "The examples of a split; `UserError` if there is no such file"
-    if name in _FILES:
-        paths = [Path(folder or ""), *(Path(folder or "", n) for n in _FILES[name])]
-        path = next(filter(Path.is_file, paths), None)
+def _read(name, split, folder):
+    "Questions or texts of a split; `UserError` if there is no such file"
+    if name in _TEXT_FILES:
+        root, names = folder or Path(), _TEXT_FILES[name]
+        path = next(filter(Path.is_file, [root, *(root / n for n in names)]), None)
         if path is None:
-            expected = f"expected {' or '.join(_FILES[name])}"
-            raise UserError(f"{name}: nothing found in {folder or '.'}; {expected}")
+            expected = f"expected {' or '.join(names)}"
+            raise UserError(f"{name}: nothing found in {root}; {expected}")
         if name == "winograd":
             return plain.read_pronouns(path)
         return plain.read_published(path, name)
-    rows = load_rows(_TASKS[name], split, folder)
-    return [_as_example(_TASKS[name], row) for row in rows]
-
-
-def _parts(name, folder):
-    "What a task is made of: {part: (task, split)}; of RACE the levels that are there"
-    if name != "race":
-        splits = {"cola": ("train", "dev"), "sst2": ("dev",)}.get(name, ("test",))
-        return {split: (name, split) for split in splits}
-    levels = {level: (level, "test") for level in ("race-middle", "race-high")}
-    if folder is None or folder.is_file():
-        return levels
-    names = {level: _TASKS[level].files.format(split="test") for level in levels}
-    is_there = lambda level: any((folder / n).exists() for n in names[level].split("|"))
-    return {level: levels[level] for level in filter(is_there, levels)} or levels
+    task = _TASKS[name]
+    rows = load_rows(task, split, folder)
+    if name == "lambada":  # a last word, and some before it
+        return [row["text"] for row in rows if len(row["text"].split()) > 1]
+    labels = [*task.labels, *map(str, range(len(task.labels)))]  # the Hub has numbers
+    numbers = [labels.index(str(row[task.label])) % len(task.labels) for row in rows]
+    return [*map(_QUESTIONS[name.partition("-")[0]], rows, numbers)]
 
 
 def load_task(
     name: str,  # one of `TASK_NAMES`
     source: str | Path | None = None,  # folder or file; None: `$GPT1_DATA`, or the Hub
     count: int | None = None,  # examples at most, for a quick look; None for all
-) -> dict[str, list]:  # examples by split, those of RACE by level; {} for perplexity
+) -> dict[str, list]:  # questions or texts by split; {} for perplexity
     "What a task asks; `UserError` if it cannot be read"
     if name not in TASK_NAMES:
         raise UserError(f"unknown task {name!r}; choose from {', '.join(TASK_NAMES)}")
@@ -234,9 +220,9 @@ def load_task(
     folder = find_task_folder(name, source)
     if name == "cola" and folder is not None and folder.is_file():
         raise UserError(f"cola: {folder} is a file; name the folder of train and dev")
+    splits = {"cola": ("train", "dev"), "sst2": ("dev",)}.get(name, ("test",))
     try:
-        parts = _parts(name, folder).items()
-        examples = {part: _read(task, folder, split) for part, (task, split) in parts}
+        examples = {split: _read(name, split, folder) for split in splits}
     except UserError:
         raise
     except (OSError, LookupError, ValueError, TypeError) as error:
@@ -246,7 +232,7 @@ def load_task(
     if not all(examples.values()):
         raise UserError(f"{name}: there are no examples in {folder or 'the Hub'}")
     count = None if count is None else whole_number("examples", count)
-    return {part: rows[:count] for part, rows in examples.items()}
+    return {split: rows[:count] for split, rows in examples.items()}
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00061
 class _Spaced:
@@ -260,26 +246,19 @@ class _Spaced:
         return self.tokenizer.encode(text if is_spaced else f" {text}")
 
 
-def _texts(example):
-    "The texts before what is scored, and the texts that are scored"
-    if isinstance(example, Question):
-        prefixes = example.prefix
-        return [prefixes] if isinstance(prefixes, str) else prefixes, example.choices
-    if isinstance(example, tuple):  # CoLA
-        return [], [example[0]]
-    words = example.rsplit(None, 1)
-    return ([], [""]) if len(words) < 2 else (words[:1], words[1:])  # "": left out
-
-
 def _fitting(tokenizer, context, examples):
-    "The examples whose scored texts have 1 to `context` tokens; all their ids"
-    fitting, all_ids = [], []
+    "The texts, and questions whose choices have 1 to `context` tokens; all their ids"
+    fitting, ids = [], [[]]
     for example in examples:
-        before, scored = (list(map(tokenizer.encode, part)) for part in _texts(example))
-        if all(1 <= len(ids) <= context for ids in scored):
+        before, choices = [example], []  # of a text nothing must fit
+        if isinstance(example, Question):
+            before, choices = example.prefix, example.choices
+            before = [before] if isinstance(before, str) else before
+        choices = [*map(tokenizer.encode, choices)]
+        if all(1 <= len(choice) <= context for choice in choices):
             fitting.append(example)
-            all_ids += before + scored
-    return fitting, np.concatenate([[], *all_ids])
+            ids += [*map(tokenizer.encode, before), *choices]
+    return fitting, np.concatenate(ids)
 
 
 def score_task(
@@ -291,47 +270,45 @@ def score_task(
     stride: int | None = None,  # for texts, as for `token_losses`
 ) -> list[dict]:  # rows of `score_row`, with `task`, `left out` and `note`
     "The scores of a task without training; `UserError` if no example fits"
-    is_text, left_out = name in ("perplexity", *_PLAIN), 0
-    if isinstance(tokenizer, GPT2Tokenizer) and not (is_text or name == "cola"):
+    whole, left_out, ids = ("perplexity", "cola", "wikitext", "ptb"), 0, []
+    if isinstance(tokenizer, GPT2Tokenizer) and name not in whole:
         tokenizer = _Spaced(tokenizer)
-    ids = parts["ids"] if name == "perplexity" else []
-    if name in _PLAIN:
-        ids = np.concatenate([*map(tokenizer.encode, parts["test"])])
-    for part in () if is_text else parts:
-        context, before = model.config.context, len(parts[part])
-        fitting, more = _fitting(tokenizer, context, parts[part])
-        ids = np.concatenate([ids, more])
-        if not fitting:
-            reason = f"no example has 1 to {context} tokens to score"
-            raise UserError(f"{name}: {reason}; give others, or a longer context")
-        parts, left_out = parts | {part: fitting}, left_out + before - len(fitting)
+    if name == "perplexity":
+        ids = parts["ids"]
+        rows = score_documents(model, *parts.values(), stride=stride)
+    else:
+        fitting, context = {}, model.config.context
+        for part, examples in parts.items():
+            fitting[part], more = _fitting(tokenizer, context, examples)
+            ids = np.concatenate([ids, more])
+            left_out += len(examples) - len(fitting[part])
+            if not fitting[part]:
+                reason = f"no example has 1 to {context} tokens to score"
+                raise UserError(f"{name}: {reason}; give others, or a longer context")
+        rows = _score(model, tokenizer, name, fitting, stride)
     notes = [f"examples that do not fit: {left_out:,}"] * bool(left_out)
     note = "; ".join(filter(None, [*notes, unknown_in_words(tokenizer, ids)]))
-    rows = _score(model, tokenizer, name, parts, stride)
     return [{"task": name, **row, "left out": left_out, "note": note} for row in rows]
 
 
 def _score(model, tokenizer, name, parts, stride):
     "Rows of `score_row`, by the functions of notebook 09"
     network = model, tokenizer
-    if name == "perplexity":
-        text = parts["ids"], parts["bytes"], parts["starts"]
-        return score_documents(model, *text, stride=stride)
-    if name in _PLAIN:
-        return plain.score_texts(*network, parts["test"], rules=name, stride=stride)
-    if name == "lambada":
-        return plain.score_last_words(*network, parts["test"])
     if name == "cola":
         scores, labels = {}, {}
-        for split, pairs in parts.items():
-            scores[split] = plain.sentence_scores(*network, [text for text, _ in pairs])
-            labels[split] = np.array([label for _, label in pairs])
+        for split, questions in parts.items():
+            sentences = [question.choices[0] for question in questions]
+            scores[split] = plain.sentence_scores(*network, sentences)
+            labels[split] = np.array([question.right for question in questions])
         guesses = scores["dev"] >= plain.fit_threshold(scores["train"], labels["train"])
         columns = labels["dev"], guesses
         return [score_row("Matthews correlation", *columns, statistic=plain.matthews)]
-    answers = {part: plain.answer_questions(*network, parts[part]) for part in parts}
-    metric = lambda part: f"accuracy, {part}" if name == "race" else "accuracy"
-    return [score_row(metric(part), right) for part, right in answers.items()]
+    [examples] = parts.values()
+    if name in ("wikitext", "ptb"):
+        return plain.score_texts(*network, examples, rules=name, stride=stride)
+    if name == "lambada":
+        return plain.score_last_words(*network, examples)
+    return [score_row("accuracy", plain.answer_questions(*network, examples))]
 
 
 def scores_as_text(
@@ -343,5 +320,5 @@ def scores_as_text(
         interval = f"{row['95% from']:.4g} to {row['to']:.4g}"
         line = "{task:12}{metric:30}{examples:9,}{score:11.4g}   ".format(**row)
         lines.append(line + (interval if row["examples"] > 1 else "-"))
-    notes = {f"{row['task']}: {row['note']}": row for row in rows if row["note"]}
-    return "\n".join([*lines, *notes])
+    notes = [f"{row['task']}: {row['note']}" for row in rows if row["note"]]
+    return "\n".join([*lines, *dict.fromkeys(notes)])

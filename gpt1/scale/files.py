@@ -29,28 +29,19 @@ from pathlib import Path
 from ..common import UserError
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0011
-def _cpu_quotas():
-    "The quotas of the control groups around this process, in processors (Linux)"
-    text = Path("/proc/self/cgroup").read_text()
-    for version, group in re.findall(r"^\d+:((?:.*,)?cpu(?:,.*)?|):/(.*)$", text, re.M):
-        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if version else ("cpu.max",)
-        path = Path("/sys/fs/cgroup", "cpu" if version else "", group)
-        for folder in (path, *path.parents):
-            with suppress(OSError, ValueError):  # no such file, or it says "max"
-                contents = [(folder / name).read_text() for name in names]
-                quota, period = map(int, " ".join(contents).split())
-                if quota > 0:
-                    yield -(-quota // period)  # rounded up
-
-
 def allowed_cpus() -> int:
     "How many processors this process may use: by its affinity and a container's quota"
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
     else:  # macOS, Windows
         count = os.cpu_count() or 1
-    with suppress(OSError):  # no control groups: not Linux
-        count = min([count, *_cpu_quotas()])
+    version_1 = ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")
+    for names in (("cpu.max",), version_1):
+        with suppress(OSError, ValueError):  # no such file, or it says "max"
+            contents = [Path("/sys/fs/cgroup", name).read_text() for name in names]
+            quota, period = map(int, " ".join(contents).split())
+            if quota > 0:
+                count = min(count, -(-quota // period))  # rounded up
     return max(1, count)
 
 # %% ../../nbs/scale/20_files.ipynb #ae7c2b7e
@@ -106,8 +97,7 @@ def map_in_processes(
     shared: tuple = (),  # further arguments, sent to each worker once
 ) -> Iterator[tuple]:  # (item, result), in the order of the items
     "Maps a function over items in worker processes; `UserError` if one is killed"
-    if type(processes) is not int or processes < 1:
-        raise UserError(f"processes is {processes!r}; expected a whole number from 1")
+    processes = whole_number("processes", processes)
     in_notebook = function.__module__ == "__main__"  # a spawned process can't import it
     if processes == 1 or (_START == "spawn" and in_notebook):
         for item in items:
@@ -137,8 +127,8 @@ _HELD = set()  # lock files of this process
 
 def _close_locks():
     "In a forked process: the locks are its parent's alone"
-    while _HELD:
-        _HELD.pop().close()
+    for file in _HELD:
+        file.close()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
@@ -164,16 +154,13 @@ def _lock(file, shared=False):
 
 def _hold(path):
     "The lock file of a folder, open and locked; None if another process holds it"
-    for attempt in range(10):  # that one may only be looking, or about to leave
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(10):  # that one may only be looking, or about to leave
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # removed by the process that leaves
             file = open(path, "ab", buffering=0)
             if _lock(file) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
             file.close()
-        except FileNotFoundError:  # removed by the process that leaves
-            if attempt == 9:
-                raise
         time.sleep(0.1)
     return None
 
@@ -184,9 +171,8 @@ def folder_lock(
     doing: str,  # what a second process is told: "another process is … in the folder"
 ) -> Iterator[None]:
     "Keeps a second process out of a folder; `UserError` for that one"
-    path = folder / ".lock"
+    path, is_new = folder / ".lock", not exists(folder)
     try:
-        is_new = not folder.exists()
         file = _hold(path)
     except OSError as error:
         reason = f"{error.strerror}; choose a folder you may write to"
@@ -248,12 +234,12 @@ def as_path(
 ) -> Path:  # the same, with the home folder for `~`
     "A path as it is used from here on; `UserError` for what is not a path"
     try:
-        expanded = Path(os.path.expanduser(path))
+        return Path(path).expanduser()
     except TypeError:
         raise UserError(f"expected a path, got {path!r}; give a str or Path") from None
-    if expanded.parts[:1] == ("~",):
-        raise UserError(f"there is no home folder for {path}; give the whole path")
-    return expanded
+    except RuntimeError:
+        advice = "give the whole path"
+        raise UserError(f"there is no home folder for {path}; {advice}") from None
 
 
 @contextmanager
@@ -292,12 +278,10 @@ def time_in_words(
     "A time in words"
     if seconds < 10:
         return "a few seconds"
-    if seconds < 120:
-        return f"about {seconds:.0f} s"
-    if seconds < 7200:
-        return f"about {seconds / 60:.0f} minutes"
-    hours = seconds / 3600
-    return f"about {hours:.1f} hours" if hours < 48 else f"about {hours / 24:.1f} days"
+    for unit, size, digits in ("days", 86400, 1), ("hours", 3600, 1), ("minutes", 60, 0):
+        if seconds >= 2 * size:
+            return f"about {seconds / size:.{digits}f} {unit}"
+    return f"about {seconds:.0f} s"
 
 
 def check_disk_space(
@@ -371,7 +355,7 @@ def stop_signals(
         yield
     finally:
         for number, previous in before.items():
-            signal.signal(number, signal.SIG_DFL if previous is None else previous)
+            signal.signal(number, previous)
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0081
 def plain_output() -> None:

@@ -188,8 +188,8 @@ def load_weights(
         shapes = {name: tensor.shape for name, tensor in tensors.items()}
         if {name: tensor.shape for name, tensor in stored.items()} != shapes:
             raise UserError(
-                f"the checkpoint {path} is damaged: {file} does not fit the network that "
-                "checkpoint.json describes; delete it to use the checkpoint before it"
+                f"the checkpoint {path} is damaged: {file} does not fit the network "
+                "that checkpoint.json describes; delete it to use the one before it"
             )
         for name, tensor in tensors.items():
             tensor.copy_(stored[name])

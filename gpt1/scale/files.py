@@ -111,7 +111,8 @@ def time_in_words(
     "A time in words"
     if seconds < 10:
         return "a few seconds"
-    for unit, size, digits in ("days", 86400, 1), ("hours", 3600, 1), ("minutes", 60, 0):
+    units = ("days", 86_400, 1), ("hours", 3600, 1), ("minutes", 60, 0)
+    for unit, size, digits in units:
         if seconds >= 2 * size:
             return f"about {seconds / size:.{digits}f} {unit}"
     return f"about {seconds:.0f} s"

@@ -56,8 +56,8 @@ class CheapDropout(nn.Dropout):
         "Entries set to 0 with probability p, the others divided by 1 - p"
         if x.device.type != "cpu" or not (self.training and self.p):
             return super().forward(x)
-        rows, columns = random_words(x.numel() // x.shape[-1]), random_words(x.shape[-1])
-        keep = keep_mask(rows.view(x.shape[:-1]), columns, self.p)
+        rows = random_words(x.numel() // x.shape[-1]).view(x.shape[:-1])
+        keep = keep_mask(rows, random_words(x.shape[-1]), self.p)
         return torch.where(keep, x * (1 / (1 - self.p)), 0)
 
 # %% ../../nbs/scale/26_kernels.ipynb #8ce7a91f

@@ -371,7 +371,8 @@ def _count_text(kind, files, column):
     if kind != "parquet":
         first = {file.suffix.lower(): file for file in reversed(files)}
         ratios = {ending: _unpacking_ratio(file) for ending, file in first.items()}
-        return None, int(sum(f.stat().st_size * ratios[f.suffix.lower()] for f in files))
+        sizes = (file.stat().st_size * ratios[file.suffix.lower()] for file in files)
+        return None, int(sum(sizes))
     documents = size = 0
     for metadata in (_open_parquet(file, column).metadata for file in files):
         documents += metadata.num_rows
@@ -507,7 +508,8 @@ def _check_arguments(source, kind, **given):
     meant |= {"json": ("column",), "parquet": ("column",), "docstrings": ()}
     for name, value in given.items():
         if value != usual[name] and name not in meant[kind]:
-            raise UserError(f"{name} has no meaning for {source} ({kind}); leave it out")
+            reason = f"has no meaning for {source} ({kind})"
+            raise UserError(f"{name} {reason}; leave it out")
 
 # %% ../../nbs/scale/21_sources.ipynb #691eef47
 def open_source(

@@ -133,6 +133,9 @@ def _damage_of(path, metadata, files):
     kinds = [type(parts.get(name)) for name in ("step", "model", "training", "sha256")]
     if kinds != [int, dict, dict, dict]:
         return "checkpoint.json is incomplete"
+    number = path.resolve().name.removeprefix("step-")
+    if number.isdecimal() and int(number) != metadata["step"]:
+        return "checkpoint.json is of another step"
     for name in files:
         try:
             if file_hash(path / name) != metadata["sha256"].get(name):

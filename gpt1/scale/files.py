@@ -121,7 +121,6 @@ def time_in_words(
 def check_disk_space(
     folder: str | Path,  # where to write; it need not exist yet
     need: float,  # bytes that are needed
-    advice: str = "choose a folder on another disk",  # what to do if there is no room
 ) -> int:  # bytes that are free
     "How much is free on the disk; `UserError` if it is clearly not enough"
     path = Path(folder).absolute()
@@ -130,7 +129,7 @@ def check_disk_space(
     if free < 0.9 * need:
         raise UserError(
             f"the data need about {size_in_words(need)} on the disk of {folder}, and "
-            f"{size_in_words(free)} are free; make room, or {advice}"
+            f"{size_in_words(free)} are free; make room, or choose another disk"
         )
     return free
 
@@ -352,7 +351,8 @@ def stop_signals(
             previous = signal.getsignal(number)  # None: one that can't be put back
             ignored = previous == signal.SIG_IGN and number != signal.SIGINT
             if previous is not None and not ignored:
-                before[number] = signal.signal(number, stop)
+                before[number] = previous
+                signal.signal(number, stop)
         yield
     finally:
         for number, previous in before.items():

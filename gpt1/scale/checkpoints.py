@@ -49,13 +49,19 @@ def _sync_folder(folder):
         os.close(descriptor)
 
 
-def _write_files(folder, step, model, optimizer, metadata):
-    "Writes the three files of a checkpoint and brings them to the disk"
-    names, means, hashes = {p: name for name, p in model.named_parameters()}, {}, {}
+def _tensors_of(model, optimizer):
+    "What the files hold: the weights, and the two means of each, by name"
+    names, means = {p: name for name, p in model.named_parameters()}, {}
     for p, state in optimizer.state.items() if optimizer else ():
         means[f"m.{names[p]}"] = state["exp_avg"]
         means[f"v.{names[p]}"] = state["exp_avg_sq"]
-    for name, tensors in zip(CHECKPOINT_FILES, (model.state_dict(), means)):
+    return model.state_dict(), means
+
+
+def _write_files(folder, step, model, optimizer, metadata):
+    "Writes the three files of a checkpoint and brings them to the disk"
+    hashes = {}
+    for name, tensors in zip(CHECKPOINT_FILES, _tensors_of(model, optimizer)):
         with write_atomically(folder / name) as temporary:
             save_file(tensors, temporary)
         hashes[name] = file_hash(folder / name)
@@ -123,20 +129,19 @@ def _remove_old_checkpoints(newest, keep):
 # %% ../../nbs/scale/27_checkpoints.ipynb #7edbbe0f
 def _damage_of(path, metadata, files):
     "What is wrong with a checkpoint, whose `files` are hashed; None if nothing is"
-    number = path.resolve().name.removeprefix("step-")
-    try:
-        parts = metadata["step"], metadata["model"], metadata.get("training", {})
-        if [type(part) for part in parts] != [int, dict, dict]:
-            return "checkpoint.json is incomplete"
-        if number.isdecimal() and metadata["step"] != int(number):
-            return "checkpoint.json is of another step"
-        for name in files:
-            if file_hash(path / name) != metadata["sha256"][name]:
-                return f"{name} has changed since it was written"
-    except (KeyError, TypeError):
+    parts = {"training": {}} | metadata
+    kinds = [type(parts.get(name)) for name in ("step", "model", "training", "sha256")]
+    if kinds != [int, dict, dict, dict]:
         return "checkpoint.json is incomplete"
-    except OSError as error:
-        return f"cannot read {name} ({error.strerror})"
+    number = path.resolve().name.removeprefix("step-")
+    if number.isdecimal() and int(number) != metadata["step"]:
+        return "checkpoint.json is of another step"
+    for name in files:
+        try:
+            if file_hash(path / name) != metadata["sha256"].get(name):
+                return f"{name} has changed since it was written"
+        except OSError as error:
+            return f"cannot read {name} ({error.strerror})"
     return None
 
 
@@ -173,17 +178,6 @@ def newest_checkpoint(
     return None, {}
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #5d902c75
-def _checked(path, name, shapes):
-    "The tensors of a file; `UserError` for other names or shapes than expected"
-    tensors = load_file(Path(path) / name)
-    if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
-        raise UserError(
-            f"the checkpoint {path} is damaged: {name} does not fit the network that "
-            "checkpoint.json describes; delete it to use the checkpoint before it"
-        )
-    return tensors
-
-
 @torch.no_grad()
 def load_weights(
     path: str | Path,  # the folder of one checkpoint, already checked
@@ -191,21 +185,23 @@ def load_weights(
     optimizer: torch.optim.AdamW | None = None,  # to fill, with its state there
 ) -> None:
     "Fills a network, and its optimizer if given; `UserError` if they do not fit"
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    model.load_state_dict(_checked(path, CHECKPOINT_FILES[0], shapes))
-    if optimizer is None:
-        return
-    parameters = dict(model.named_parameters())
-    shapes = {f"{m}.{name}": p.shape for m in "mv" for name, p in parameters.items()}
-    means = _checked(path, CHECKPOINT_FILES[1], shapes)
-    step = read_metadata(path)["step"]
-    for name, p in parameters.items():
-        state = optimizer.state[p]
-        state["exp_avg"].copy_(means[f"m.{name}"])
-        state["exp_avg_sq"].copy_(means[f"v.{name}"])
-        state["step"].fill_(step)
-    for group in optimizer.param_groups:
-        group["t"] = step
+    files = CHECKPOINT_FILES if optimizer else CHECKPOINT_FILES[:1]
+    for file, tensors in zip(files, _tensors_of(model, optimizer)):
+        stored = load_file(Path(path) / file)
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        if {name: tensor.shape for name, tensor in stored.items()} != shapes:
+            raise UserError(
+                f"the checkpoint {path} is damaged: {file} does not fit the network "
+                "that checkpoint.json describes; delete it to use the one before it"
+            )
+        for name, tensor in tensors.items():
+            tensor.copy_(stored[name])
+    if optimizer:
+        step = read_metadata(path)["step"]
+        for state in optimizer.state.values():
+            state["step"].fill_(step)
+        for group in optimizer.param_groups:
+            group["t"] = step
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #dd97fba0
 def check_trained_here(
@@ -220,35 +216,12 @@ def check_trained_here(
         )
 
 
-def _check_same(folder, before, now, former_data):
-    "Raises `UserError` naming what differs between a checkpoint and what is asked for"
-    training = before.get("training", {})
-    if "clip" in training:  # its name in earlier versions
-        before = before | {"training": training | {"grad_clip": training["clip"]}}
-    changed = [
-        f"{name}={before.get(part, {}).get(name)!r}, now {value!r}"
-        for part in ("model", "training")
-        for name, value in now.get(part, {}).items()
-        if before.get(part, {}).get(name) != value
-    ]
-    if before.get("vocabulary") != now.get("vocabulary"):
-        changed.append("another vocabulary")
-    elif before.get("data") not in (now.get("data"), former_data or now.get("data")):
-        changed.append("other data")
-    if changed:
-        raise UserError(
-            f"cannot resume {folder}: it was started with {'; '.join(changed)}. Use "
-            "the same, another folder with --out, or start again with --fresh"
-        )
-
-
 def resume(
     folder: str | Path,  # the folder of the run
     model: GPT,  # a new network, to be filled
     optimizer: torch.optim.AdamW,  # its optimizer, which has its state, to be filled
     metadata: dict,  # what must agree: model, training, vocabulary, data
     *,
-    former_data: str | None = None,  # what earlier versions call these data
     quiet: bool = False,  # whether to pass over damaged checkpoints in silence
 ) -> int:  # steps done; 0 for a new run
     "Fills both from the newest checkpoint; `UserError` if the settings differ"
@@ -256,7 +229,21 @@ def resume(
     if path is None:
         return 0
     check_trained_here(folder, before)
-    _check_same(folder, before, metadata, former_data)
+    changed = [
+        f"{name}={before.get(part, {}).get(name)!r}, now {value!r}"
+        for part in ("model", "training")
+        for name, value in metadata.get(part, {}).items()
+        if before.get(part, {}).get(name) != value
+    ]
+    if before.get("vocabulary") != metadata.get("vocabulary"):
+        changed.append("another vocabulary")
+    elif before.get("data") != metadata.get("data"):
+        changed.append("other data")
+    if changed:
+        raise UserError(
+            f"cannot resume {folder}: it was started with {'; '.join(changed)}. Use "
+            "the same, another folder with --out, or start again with --fresh"
+        )
     load_weights(path, model, optimizer)
     return before["step"]
 
@@ -265,8 +252,6 @@ def config_from_dict(
     sizes: dict,  # the fields of `GPTConfig`, as a checkpoint has them
 ) -> GPTConfig:  # the sizes
     "Rebuilds a configuration; `UserError` for unknown and missing names"
-    former = "embedding_dropout", "matrix"  # once a choice of two, now always so
-    sizes = {name: size for name, size in sizes.items() if (name, size) != former}
     names = {field.name for field in dataclasses.fields(GPTConfig)}
     if different := ", ".join(sorted(map(str, names ^ {*sizes}))):
         reason = f"a configuration of another version: {different} unknown or missing"

@@ -31,7 +31,7 @@ from .checkpoints import save_checkpoint
 from .distributed import ProcessGroup, data_parallel
 from .distributed import evaluate_loss, local_device
 from .fast_encoding import load_tokenizer
-from .files import Stopped, as_path, file_hash, folder_lock, is_locked
+from .files import Stopped, as_path, folder_lock, is_locked
 from .files import peak_rss, plain_output, stop_signals, time_in_words
 from .kernels import FusedAdam, has_bfloat16, speed_up, wants_compiling
 from .prepared_data import Prefetcher, Prepared
@@ -276,9 +276,8 @@ class TrainingRun:
         batches = Batches(data.train, config.batch_size, sizes.context, **shared)
         self.metadata = dict(vocabulary=data.fingerprint, data=data.identity)
         self.metadata |= dict(model=asdict(sizes), training=asdict(config))
-        former = file_hash(data.folder / "manifest.json")  # as versions before had it
-        options = dict(former_data=former, quiet=not main)
-        step = resume(folder, self.model, self.optimizer, self.metadata, **options)
+        parts = self.model, self.optimizer, self.metadata
+        step = resume(folder, *parts, quiet=not main)
         if not group.all_equal([step, self.metadata]):
             raise UserError(
                 f"the processes do not see the same run: {step:,} steps in {folder}; "

@@ -13,7 +13,6 @@ import io
 import json
 import logging
 import lzma
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -40,27 +39,17 @@ def _file_kind(path):
     return None if packed and kind == "parquet" else kind
 
 # %% ../../nbs/scale/21_sources.ipynb #93239986
-_BESIDE_TEXT = r"(?i)(README|LICENSE)\b.*", r"(?i).*\.json"
-
-
-def _files_below(folder):
-    "The files of a known kind in a folder and below, sorted"
-
-    def refuse(error):  # `os.walk` would pass over a folder that it may not read
-        raise error
-
-    files, seen = [], set()
-    for here, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        if os.path.realpath(here) in seen:  # there is another way to it
-            folders.clear()
-            continue
-        seen.add(os.path.realpath(here))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [Path(here, name) for name in names if not name.startswith(".")]
-    files = sorted(file for file in files if _file_kind(file) and file.is_file())
-    for pattern in _BESIDE_TEXT:  # left out unless there is nothing else
-        files = [f for f in files if not re.fullmatch(pattern, f.name)] or files
-    return files
+def _files_below(folder, seen):
+    "The files of a known kind in a folder and below; not those in folders `seen`"
+    if (real := folder.resolve()) in seen:  # there is another way to it
+        return
+    seen.add(real)
+    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    for path in sorted(visible):
+        if path.is_dir():
+            yield from _files_below(path, seen)
+        elif _file_kind(path) and path.is_file():
+            yield path
 
 
 def _find_files(path):
@@ -68,7 +57,10 @@ def _find_files(path):
     if not exists(path):
         raise UserError(f"no such file or folder: {path}; check the path")
     with looking_at(path):
-        files = [path] if path.is_file() else _files_below(path)
+        files = [path] if path.is_file() else [*_files_below(path, set())]
+        for beside in (r"(README|LICENSE)\b.*", r".*\.json"):  # if there is more
+            corpus = [f for f in files if not re.fullmatch(beside, f.name, re.I)]
+            files = corpus or files
         filled = [file for file in files if file.stat().st_size]
     kinds = {_file_kind(file) for file in files}
     if kinds <= {None}:
@@ -104,13 +96,13 @@ def _reading(path, *more):
 def _unpacked(raw, path):
     "The content of an open file, unpacked if its name says that it is packed"
     ending = path.suffix.lower()
-    if ending not in _PACKED:
-        return raw
     if ending == ".zst":
         import pyarrow
 
-        return io.BufferedReader(pyarrow.CompressedInputStream(raw, "zstd"), 1 << 20)
-    return io.BufferedReader({".xz": lzma, ".gz": gzip}[ending].open(raw), 1 << 20)
+        raw = pyarrow.CompressedInputStream(raw, "zstd")
+    elif ending in _PACKED:
+        raw = {".xz": lzma, ".gz": gzip}[ending].open(raw)
+    return io.BufferedReader(raw, 1 << 20)
 
 # %% ../../nbs/scale/21_sources.ipynb #5f1bbe7f
 def lines_of(
@@ -166,12 +158,10 @@ def _cut(lines, whole, longest):
             if size:
                 yield begin, None if size > longest else b"".join(kept)
             kept, size, begin = [], 0, number + 1
-            continue
-        size += longest + 1 if line is None else len(line)
-        if size <= longest:
-            kept.append(line)
         else:
-            kept.clear()
+            size += longest + 1 if line is None else len(line)
+            if size <= longest:
+                kept.append(line)
 
 # %% ../../nbs/scale/21_sources.ipynb #81320c13
 def _decoded(raw):
@@ -221,17 +211,13 @@ def _values(array):
 
 
 def _open_parquet(path, column):
-    "A parquet file that has the column, and text in it"
+    "A parquet file that has the column"
     import pyarrow as pa
     from pyarrow import parquet
 
     with _reading(path, pa.ArrowException):
         file = parquet.ParquetFile(path, buffer_size=1 << 20)
     _check_column(path, column, file.schema_arrow.names)
-    kind = str(file.schema_arrow.field(column).type)
-    if "string" not in kind and "binary" not in kind:
-        reason = f"has {kind} in the column {column!r}"
-        raise UserError(f"{path} {reason}; name one that holds text")
     return file
 
 
@@ -382,12 +368,12 @@ def _unpacking_ratio(path):
 
 def _count_text(kind, files, column):
     "How many documents (None for text) and about how many bytes of text files hold"
-    documents = size = 0
     if kind != "parquet":
         first = {file.suffix.lower(): file for file in reversed(files)}
         ratios = {ending: _unpacking_ratio(file) for ending, file in first.items()}
         sizes = (file.stat().st_size * ratios[file.suffix.lower()] for file in files)
         return None, int(sum(sizes))
+    documents = size = 0
     for metadata in (_open_parquet(file, column).metadata for file in files):
         documents += metadata.num_rows
         groups = map(metadata.row_group, range(metadata.num_row_groups))
@@ -517,13 +503,12 @@ def find_source(
 # %% ../../nbs/scale/21_sources.ipynb #3a8dbdd3
 def _check_arguments(source, kind, **given):
     "Raises `UserError` for an argument that has no meaning for a source"
-    foreign = {} if kind == "hub" else {"split": "train", "config": None}
-    foreign |= {} if kind == "text" else {"boundary": "auto"}
-    foreign |= {"column": "text"} if kind in ("docstrings", "text") else {}
-    what = {"text": "text files", "json": "JSON lines"}.get(kind, kind)
-    for name, default in foreign.items():
-        if given.get(name, default) != default:
-            reason = f"has no meaning for {source} ({what})"
+    usual = {"column": "text", "split": "train", "config": None, "boundary": "auto"}
+    meant = {"hub": ("column", "split", "config"), "text": ("boundary",)}
+    meant |= {"json": ("column",), "parquet": ("column",), "docstrings": ()}
+    for name, value in given.items():
+        if value != usual[name] and name not in meant[kind]:
+            reason = f"has no meaning for {source} ({kind})"
             raise UserError(f"{name} {reason}; leave it out")
 
 # %% ../../nbs/scale/21_sources.ipynb #691eef47

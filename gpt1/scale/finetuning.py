@@ -28,7 +28,6 @@ from ..model import GPT
 from ..optimizer import linear_schedule, parameter_groups
 from . import checkpoints
 from .checkpoints import CHECKPOINT_FILES, checkpoint_folders, read_metadata
-from .distributed import ProcessGroup
 from .fast_encoding import FastBPETokenizer, load_tokenizer
 from .files import as_path, folder_lock, plain_output
 from .files import stop_signals, whole_number
@@ -159,9 +158,8 @@ class FineTuningRun(Run):
         "The parameters are those of `finetune`"
         self.per_epoch = len(train) // config.batch_size
         optimizer = FusedAdam(parameter_groups(model, config.weight_decay))
-        more = dict(device=next(model.parameters()).device, group=ProcessGroup())
-        more |= dict(micro_batch_size=micro_batch_size)
-        steps = self.per_epoch * config.epochs
+        device, steps = next(model.parameters()).device, self.per_epoch * config.epochs
+        more = dict(device=device, micro_batch_size=micro_batch_size)
         super().__init__(speed_up_task(model).train(), config, steps, optimizer, **more)
         self.network = torch.compile(model, dynamic=True) if compiled else model
         self.train, self.valid, self.metric = train, valid, metric
@@ -174,9 +172,9 @@ class FineTuningRun(Run):
         self.folder, model = folder, self.model
         blocks = model.transformer.blocks.state_dict().values()
         pretrained = _hash(t.float().cpu().numpy().tobytes() for t in blocks)
-        training = asdict(self.config) | dict(pretrained=pretrained)
+        metric = getattr(self.metric, "__name__", "")
+        training = asdict(self.config) | dict(pretrained=pretrained, metric=metric)
         training |= dict(lm_weight=model.lm_weight, dropout=model.dropout.p)
-        training["metric"] = getattr(self.metric, "__name__", "")
         data = _hash(repr(example).encode() for example in (*self.train, *self.valid))
         sizes = asdict(model.transformer.config)
         self.metadata = metadata | dict(model=sizes, training=training, data=data)

@@ -262,7 +262,8 @@ class Run:
     schedule = staticmethod(learning_rate)
 
     def __init__(
-        self, model, config, steps, optimizer, *, device, group, micro_batch_size
+        self, model, config, steps, optimizer, *,
+        device, micro_batch_size=None, group=ProcessGroup(),
     ):
         "A subclass has `batches` and `save`; `config` has its settings"
         if micro_batch_size is not None:
@@ -308,9 +309,10 @@ class Run:
         self.recent = []
         for step, (loss, grad_norm) in enumerate(pairs, self.step - len(pairs) + 1):
             if not math.isfinite(grad_norm):  # it is not, either, where the loss is not
+                values = f"loss {loss:.3g} and gradient norm {grad_norm:.3g}"
                 raise UserError(
-                    f"step {step} has loss {loss:.3g} and gradient norm {grad_norm:.3g}: "
-                    "training has diverged; use a lower --learning_rate and --fresh"
+                    f"step {step} has {values}: training has diverged; use a lower "
+                    "--learning_rate, and --fresh to start again"
                 )
         return pairs
 
@@ -381,10 +383,8 @@ class TrainingRun(Run):
         options = dict(former_data=former, quiet=not main)
         step = resume(folder, self.model, self.optimizer, self.metadata, **options)
         if not group.all_equal([step, self.metadata]):
-            raise UserError(
-                f"the processes do not see the same run: {step:,} steps in {folder}; "
-                "all need the same data and checkpoints, as in a folder that they share"
-            )
+            seen = f"the processes do not see the same run: {step:,} steps in {folder}"
+            raise UserError(f"{seen}; use data and a folder that they share")
         self.step = self.saved = step
         self.record = (read_log(folder, step) or [{}])[-1]  # the last line of the log
         if main:
@@ -493,6 +493,7 @@ def train(
     options = dict(micro_batch_size=micro_batch_size, group=group)
     options["compiled"] = wants_compiling(compiled, device)
     plain_output()
+    periods = log_every, config.evaluate_every, config.checkpoint_every
     lock = folder_lock(folder, "training") if group.is_main_process else nullcontext()
     with lock, pytorch_errors_in_one_line():
         run = TrainingRun(model_config, config, device, **options)
@@ -500,11 +501,11 @@ def train(
             run.start(folder, data, keep=keep, tensorboard=tensorboard)
             while run.step < config.steps:
                 run.take_step()
-                if run.is_due(log_every, config.evaluate_every, config.checkpoint_every):
+                if run.is_due(*periods):
                     run.report(sample)
                     if run.is_due(config.checkpoint_every):
                         run.save()
-                    run.clock = time.perf_counter(), run.step  # after what is not a step
+                    run.clock = time.perf_counter(), run.step  # a step begins
                 run.stop_if_asked()
     return {"step": run.step, "valid_loss": run.record.get("valid_loss")}
 

@@ -149,7 +149,7 @@ class FineTuningConfig(Settings):
 class FineTuningRun(Run):
     "What a fine-tuning works with; `finetune` is the loop around it"
 
-    schedule = staticmethod(linear_schedule)
+    schedule = staticmethod(linear_schedule)  # the rate of a step
 
     def __init__(
         self, model, train, valid, config, *,

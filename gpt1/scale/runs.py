@@ -259,7 +259,7 @@ def draw_loss(
 class Run:
     "The steps of pre-training or fine-tuning, which can be stopped between two of them"
 
-    schedule = staticmethod(learning_rate)
+    schedule = staticmethod(learning_rate)  # the rate of a step
 
     def __init__(
         self, model, config, steps, optimizer, *,

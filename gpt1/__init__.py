@@ -23,8 +23,9 @@ _MODULES = {  # where each name is from; of two, the one that is made for size
     "gpt1.scale.kernels": ["speed_up"],
     "gpt1.scale.checkpoints": ["load_model"],
     "gpt1.scale.runs": ["TrainingConfig", "recipe", "train", "status"],
-    "gpt1.scale.finetuning": ["finetune", "finetune_seeds", "load_finetuned", "hours_per_task"],
+    "gpt1.scale.finetuning": ["finetune", "finetune_seeds", "load_finetuned"],
     "gpt1.scale.writing": ["write", "generate", "stream_text"],
+    "gpt1.scale.performance": ["hours_per_task"],
     "gpt1.scale.evaluation": ["evaluate"],
     "gpt1.scale.conversion": [
         "from_openai", "from_huggingface", "to_openai", "to_huggingface", "to_run", "convert"

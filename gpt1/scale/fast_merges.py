@@ -167,9 +167,11 @@ def words_of_chunk(
     chunk: str,  # repaired text without any white space
 ) -> tuple[str, ...] | None:  # its words, in lower case; None if it needs its line
     "Standardises and splits a chunk by itself"
+    if chunk.isalpha():
+        return _parts[chunk]
     parts = _PARTS.findall(chunk) if chunk.isascii() else standardise(chunk).split()
     words = [_parts[part] for part in parts]
-    return None if None in words else tuple(chain.from_iterable(words))
+    return tuple(chain.from_iterable(words)) if all(words) else None
 
 
 _words = Cache(words_of_chunk, 1 << 18)
@@ -228,9 +230,10 @@ def _count_batch(texts):
         for word in words or ():
             counts[word] += count
     for text in texts:
-        is_near = any(chunk in text for chunk in dependent)  # or only its letters
-        for chunks in map(str.split, text.split("\n") if is_near else ()):
-            if not dependent.isdisjoint(chunks):
+        near = [chunk for chunk in dependent if chunk in text]
+        for line in text.split("\n") if near else ():
+            chunks = line.split() if any(chunk in line for chunk in near) else ()
+            if not dependent.isdisjoint(chunks):  # else it only has the letters of one
                 counts.update(words_of_line(chunks))
                 others = [chunk for chunk in chunks if chunk not in dependent]
                 counts.subtract(word for chunk in others for word in _words[chunk])

@@ -8,7 +8,6 @@ __all__ = ['PIECES', 'import_weights', 'export_weights', 'new_folder', 'to_opena
 
 # %% ../../nbs/scale/32_conversion.ipynb #4ecd166b
 import json
-import math
 import os
 import re
 import shutil
@@ -29,7 +28,7 @@ from ..bpe import END, UNKNOWN, BPETokenizer
 from ..common import UserError, write_text
 from ..model import GPT, GPTConfig, count_parameters
 from ..pretrained import FIXED, SIZES, network_with, openai_shapes, tensor_names
-from ..pretrained import transposed
+from ..pretrained import transposed, weights_among
 from .checkpoints import load_model, save_checkpoint
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, files_of
 from .fast_encoding import load_tokenizer
@@ -169,13 +168,8 @@ def _release_config(shapes, heads):
 
 # %% ../../nbs/scale/32_conversion.ipynb #f87b6d24
 def _check_pieces(folder):
-    "Raises `UserError` unless there are ten rows of float32, and no other piece"
-    names = [f"params_{number}.npy" for number in range(PIECES)]
-    for path in sorted(folder.glob("params_*.npy")):
-        if path.name not in names:
-            expected = f"expected {names[0]} to {names[-1]}"
-            raise UserError(f"{path} is not one of the {PIECES} pieces; {expected}")
-    for path in [folder / name for name in names]:
+    "Raises `UserError` unless there are ten rows of float32"
+    for path in [folder / f"params_{number}.npy" for number in range(PIECES)]:
         try:
             piece = np.load(path, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:
@@ -269,29 +263,9 @@ def _plain_names(tensors, source):
         _say(f"{source}: dropped the prefixes that compiling or data parallelism left")
     if heads := [name for name in plain if name.startswith(_TASK_HEADS)]:
         _say(f"{source}: left out {', '.join(heads)}, a head for another task")
+    if "lm_head.weight" in plain:  # it may be the only copy of the token embedding
+        plain.setdefault("tokens_embed.weight", plain["lm_head.weight"])
     return {name: tensor for name, tensor in plain.items() if name not in heads}
-
-
-def _weights_among(tensors, config, source):
-    "The network's own tensors; `UserError` if one that is left out is odd"
-    T, weights = config.context, _plain_names(tensors, source)
-    masks = [f"h.{layer}.attn.bias" for layer in range(config.layers)]
-    for name in [name for name in ("position_ids", *masks) if name in weights]:
-        tensor, shape = weights.pop(name), (T,) if name == "position_ids" else (T, T)
-        right = tensor.numel() == math.prod(shape)
-        if right:  # so it is no larger than the file
-            ones = torch.ones(shape, dtype=torch.float64)
-            expected = ones.tril() if len(shape) == 2 else ones.cumsum(0) - 1
-            right = torch.equal(tensor.double().reshape(shape), expected)
-        if not right:
-            raise UserError(f"{source}: {name} does not fit a context of {T} tokens")
-    head = weights.pop("lm_head.weight", None)
-    if head is not None:
-        tokens = weights.setdefault("tokens_embed.weight", head)
-        if not torch.equal(head.double(), tokens.double()):
-            wrong = f"{source}: lm_head.weight is not the token embedding"
-            raise UserError(f"{wrong}; in GPT-1 the two are one")
-    return weights
 
 # %% ../../nbs/scale/32_conversion.ipynb #46b3c64a
 def from_huggingface(
@@ -301,7 +275,8 @@ def from_huggingface(
     fetch = files_of(source)
     path = fetch("config.json") or Path(source) / "config.json"
     config = _config(path, pretrained.huggingface_config)
-    theirs = _weights_among(_read_tensors(fetch, source), config, source)
+    tensors = _plain_names(_read_tensors(fetch, source), source)
+    theirs = weights_among(tensors, config)
     return network_with(config, import_weights(theirs, config, source))
 
 # %% ../../nbs/scale/32_conversion.ipynb #3a7e75e8
@@ -342,11 +317,9 @@ def to_huggingface(
 # %% ../../nbs/scale/32_conversion.ipynb #32c00041
 def _added_tokens(fetch):
     "{id: token} for the tokens that were added to a vocabulary, as far as a file tells"
-    path = fetch("tokenizer.json") or fetch("added_tokens.json")
+    path = fetch("tokenizer.json")
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig")) if path else {}
-        if path and path.name == "added_tokens.json":  # of older versions
-            return {number: token for token, number in content.items()}
         added = content.get("added_tokens", [])
         return {token["id"]: token["content"] for token in added}
     except _DAMAGE:

@@ -24,10 +24,10 @@ import numpy as np
 from ..bpe import END, UNKNOWN, BPETokenizer, characters_of
 from ..common import UserError, write_text
 from ..data import id_type
-from .fast_merges import Cache, ContextDependent, check_documents, check_text
-from .fast_merges import count_words, in_batches, learn_merges, repair
-from .fast_merges import words_of_chunk, words_of_line
-from .files import as_path, map_in_processes
+from .fast_merges import Cache, check_documents, check_text, count_words
+from .fast_merges import in_batches, learn_merges, repair, words_of_chunk
+from .fast_merges import words_of_line
+from .files import as_path, map_in_processes, whole_number
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #1784bb97
 def _merge_long(pieces, ranks):
@@ -255,11 +255,10 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         processes: int = 1,  # how many processes count words
     ) -> "FastBPETokenizer":
         "The same for any order of texts; `UserError` if they are too small for it"
-        if type(vocab_size) is not int or type(characters) is not int:
-            given = f"vocab_size is {vocab_size!r} and characters {characters!r}"
-            raise UserError(f"{given}: expected whole numbers")
-        sizes = dict(vocab_size=vocab_size, characters=characters, fewer=fewer)
-        return cls._from_counts(count_words(texts, processes), learn_merges, **sizes)
+        sizes = {"vocab_size": vocab_size, "characters": characters}
+        sizes = {name: whole_number(name, size) for name, size in sizes.items()}
+        counts = count_words(texts, processes)
+        return cls._from_counts(counts, learn_merges, fewer=fewer, **sizes)
 
     def _encode_word(self, word):
         "The ids of a word, as bytes"
@@ -272,14 +271,12 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         if chunk[0] == "\x7f":
             ids = [self.line_break] if len(chunk) == 1 else []
             return array(self.dtype.char, ids).tobytes()
-        try:
-            return b"".join(map(self._ids_of_word.__getitem__, words_of_chunk(chunk)))
-        except ContextDependent:
-            return None
+        words = words_of_chunk(chunk)
+        return None if words is None else self._encode_words(words)
 
-    def _encode_line(self, chunks):
-        "The ids of a line as a whole, as bytes"
-        return b"".join(map(self._ids_of_word.__getitem__, words_of_line(chunks)))
+    def _encode_words(self, words):
+        "The ids of words, as bytes"
+        return b"".join(map(self._ids_of_word.__getitem__, words))
 
     def _encode_chunks(self, block, starts, stops):
         "Encodes chunks one by one, and gives their spans"
@@ -300,11 +297,12 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         spans[long] = self._encode_chunks(block, starts[long], stops[long])
         marks = np.flatnonzero(np.frombuffer(block, np.uint8)[starts] == 127)
         dependent = np.flatnonzero(spans == _DEPENDENT)
-        for line in np.unique(np.searchsorted(marks, dependent)):
-            first, last = marks[line - 1] + 1 if line else 0, marks[line]
+        for i in np.unique(np.searchsorted(marks, dependent)):
+            first, last = marks[i - 1] + 1 if i else 0, marks[i]
             chunks = block[starts[first] : starts[last]].decode().split()
             spans[first:last] = 0
-            spans[first] = self._table.append([self._encode_line(chunks)])[0]
+            line = self._encode_words(words_of_line(chunks))
+            spans[first] = self._table.append([line])[0]
         ids, ends = self._table.collect(spans)
         del self._table.ids[kept:]
         return ids, ends[marks[stops[marks] - starts[marks] == 2]]
@@ -328,7 +326,8 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         encoded = []
         for chunks in filter(None, map(str.split, repair(text).split("\n"))):
             parts = [*map(self._ids_of_chunk.__getitem__, chunks)]
-            parts = [self._encode_line(chunks)] if None in parts else parts
+            if None in parts:
+                parts = [self._encode_words(words_of_line(chunks))]
             encoded.append(b"".join(parts))
         joined = self._ids_of_chunk["\x7f"].join(encoded)
         return np.frombuffer(joined, self.dtype).tolist()
@@ -471,8 +470,6 @@ def load_tokenizer(
     source: str | Path,  # gpt2, a folder with a tokenizer, or owner/name on the Hub
 ) -> FastBPETokenizer | GPT2Tokenizer:
     "Loads whichever tokenizer this is; `UserError` if there is none"
-    if not isinstance(source, str | Path):
-        raise UserError(f"expected the path of a folder, got {source!r}")
     if str(source) == "gpt2" or _gpt2_files(source):
         return GPT2Tokenizer.load(source)
     return FastBPETokenizer.load(source)

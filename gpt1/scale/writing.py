@@ -25,6 +25,7 @@ from ..common import UserError, evaluation_mode
 from ..generation import draw, top_k_filter, top_p_filter, uniform_draws, with_temperature
 from ..model import GPT
 from .fast_encoding import GPT2Tokenizer
+from .files import whole_number
 
 # %% ../../nbs/scale/31_writing.ipynb #ec61c9b4
 def window_start(
@@ -131,18 +132,12 @@ def check_options(
     seed: int | None = None,  # from 0
 ) -> None:
     "Raises `UserError` for an argument of `write` that cannot be"
-    for name, value, meaning in (
-        ("length", length, "how many tokens to add"),
-        ("samples", samples, "how many texts to write"),
-    ):
-        if type(value) is not int or value < 1:
-            expected = f"it must be a whole number of at least 1: {meaning}"
-            raise UserError(f"{name} is {value!r}; {expected}")
+    whole_number("length", length)
+    whole_number("samples", samples)
+    whole_number("seed", 0 if seed is None else seed, 0, 2**63 - 1)
     if samples > 1 and temperature == 0:
         always = "temperature 0 always takes the most probable token"
         raise UserError(f"{always}, so {samples} samples would be copies; ask for 1")
-    if seed is not None and (type(seed) is not int or not 0 <= seed < 2**63):
-        raise UserError(f"seed is {seed!r}; it must be a whole number from 0 to 2^63 - 1")
     generation.distribution(torch.zeros(1, 2), temperature, top_k, top_p)
 
 
@@ -334,17 +329,6 @@ class TextStream:
         return self.spacing(self.tokenizer.decode(word)) if word else ""
 
 # %% ../../nbs/scale/31_writing.ipynb #da12cb3f
-def _check_texts(model, tokenizer, prompts):
-    "Raises `UserError` for prompts that are not text, and for another network's tokenizer"
-    for prompt in prompts:
-        if not isinstance(prompt, str):
-            raise UserError(f"the prompt is a {type(prompt).__name__}; a str was expected")
-    sizes = model.config.vocab_size, tokenizer.vocab_size
-    if sizes[0] != sizes[1]:
-        reason = "the network has {:,} entries in its vocabulary, the tokenizer {:,}".format(*sizes)
-        raise UserError(f"{reason}; use the tokenizer the network was trained with")
-
-
 def _pieces(texts, steps):
     "Feeds tokens to their texts, and yields (number of the text, what is new)"
     for tokens in steps:
@@ -371,7 +355,10 @@ def stream_text(
     "Writes texts side by side, prompt by prompt; `UserError` for an argument that cannot be"
     prompts = _as_prompts(prompts)
     check_options(length, samples, **kwargs)
-    _check_texts(model, tokenizer, prompts)
+    if model.config.vocab_size != tokenizer.vocab_size:
+        reason = f"the network has {model.config.vocab_size:,} entries in its vocabulary"
+        advice = "use the tokenizer the network was trained with"
+        raise UserError(f"{reason}, the tokenizer {tokenizer.vocab_size:,}; {advice}")
     starts = [tokenizer.encode(prompt) for prompt in prompts for _ in range(samples)]
     rows = [start or [tokenizer.end_of_document] for start in starts]
     steps = stream(model, rows, length, row_numbers=[*range(samples)] * len(prompts), **kwargs)

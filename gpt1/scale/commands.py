@@ -362,6 +362,8 @@ def _check_options(folder, options, world_size):
     if minutes is not None and world_size > 1:
         raise UserError("--minutes is for one process; give --steps to several")
     whole_number("micro_batch", options.get("micro_batch", 1))
+    if options["tensorboard"]:
+        _scale.runs.tensorboard_writer()  # `UserError` if it is not installed
     if options["resume"] and not _scale.checkpoints.checkpoint_folders(folder):
         advice = "leave --resume out to start one"
         raise UserError(f"there is no run to resume in {folder}; {advice}")
@@ -492,6 +494,7 @@ def gpt1_evaluate(
     reading = dict(column=column, split=split, config=config, boundary=boundary)
     reading |= dict(longest=longest, streaming=True)
     names = task if isinstance(task, str) else " ".join(task or [])
+    names = re.sub(r"\brace\b(?!-)", "race-middle race-high", names)
     names = names.replace(",", " ").split()
     tasks = {name: evaluation.load_task(name, data, examples) for name in names}
     model, tokenizer = _scale.checkpoints.load_model(run, device)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['COUNTED', 'TASK_NAMES', 'evaluation_batch', 'score', 'held_out_ids', 'evaluate', 'as_text', 'encode_source',
-           'unknown_in_words', 'score_documents', 'find_task_folder', 'load_task', 'score_task', 'scores_as_text']
+           'unknown_in_words', 'score_documents', 'find_task_folder', 'load_task', 'score_choices', 'score_task',
+           'scores_as_text']
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00005
 import math
@@ -13,9 +14,10 @@ import re
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .. import evaluation as plain
-from ..common import UserError
+from ..common import UserError, evaluation_mode
 from ..data import Prepared
 from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
@@ -23,6 +25,7 @@ from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .prepared_data import document_starts
 from .files import as_path, whole_number
 from .sources import LONGEST, open_source, usable_texts
+from .writing import KeyValueCache
 from ..tasks import TASKS, Task, load_rows
 
 # %% ../../nbs/scale/34_evaluation.ipynb #1d579136
@@ -234,6 +237,36 @@ def load_task(
     count = None if count is None else whole_number("examples", count)
     return {split: rows[:count] for split, rows in examples.items()}
 
+# %% ../../nbs/scale/34_evaluation.ipynb #34e00065
+def score_choices(
+    model: GPT,  # the network
+    prefixes: list[list[int]],  # N lists of token ids
+    continuations: list[list[int]],  # N lists of token ids
+    *,
+    mean: bool = False,  # the mean over a continuation's tokens, not the sum
+) -> np.ndarray:  # (N,) float64, nats
+    "`score_choices` of notebook 09; a prefix that all share is computed once"
+    prefix, sizes, count = prefixes[0], [*map(len, continuations)], len(continuations)
+    begin, end = len(prefix), len(prefix) + max(sizes)
+    is_shared = count > 1 and all(other == prefix for other in prefixes)
+    if not is_shared or not prefix or not all(sizes) or end > model.config.context:
+        return plain.score_choices(model, prefixes, continuations, mean=mean)
+    padded = [ids + [0] * (max(sizes) - len(ids)) for ids in continuations]
+    cache, matrix = KeyValueCache(model, count, end), model.token_embedding.weight
+    with evaluation_mode(model):
+        hidden = cache.hidden_states([prefix], [[*range(begin)]], rows=[0])[:, -1:]
+        hidden = hidden.expand(count, -1, -1)  # the state that the first tokens follow
+        if max(sizes) > 1:
+            for part in (cache.keys, cache.values):
+                part[:, 1:] = part[:, :1]
+            positions = [[*range(begin, end - 1)]] * count
+            rest = cache.hidden_states([ids[:-1] for ids in padded], positions)
+            hidden = torch.cat([hidden, rest], 1)  # (N, longest, C)
+        targets = torch.tensor(padded, device=hidden.device)
+        losses = model.token_losses(hidden, targets, matrix).double().cpu().numpy()
+    parts = [row[:size] for row, size in zip(losses, sizes)]
+    return -np.array([part.mean() if mean else part.sum() for part in parts])
+
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00061
 class _Spaced:
     "A byte-level tokenizer that puts a space before each text"
@@ -308,7 +341,8 @@ def _score(model, tokenizer, name, parts, stride):
         return plain.score_texts(*network, examples, rules=name, stride=stride)
     if name == "lambada":
         return plain.score_last_words(*network, examples)
-    return [score_row("accuracy", plain.answer_questions(*network, examples))]
+    answers = plain.answer_questions(*network, examples, score=score_choices)
+    return [score_row("accuracy", answers)]
 
 
 def scores_as_text(

@@ -137,9 +137,16 @@ def default_micro_batch_size(
     return max(1, most // tokens)
 
 
+def _in_even_parts(rows, most):
+    "The largest divisor of `rows` up to `most`, if above half of that; else `most`"
+    divisors = (n for n in range(most, most // 2, -1) if rows % n == 0)
+    return next(divisors, most)
+
+
 def fit_in_memory(
     step: Callable,  # takes a micro-batch size
     size: int,  # the one to begin with
+    rows: int = 0,  # of the batch, if it is better divided into even parts
 ) -> tuple:  # what `step` returns, and the size that fitted
     "Calls with half the size as long as memory runs out; `UserError` if none fits"
     while True:
@@ -153,7 +160,7 @@ def fit_in_memory(
             smaller = "network" if size == 1 else "--micro_batch"
             reason = f"the memory is too small for a micro-batch of {size}"
             raise UserError(f"{reason}; choose a smaller {smaller}")
-        size //= 2
+        size = _in_even_parts(rows, size // 2)
         tqdm.write(f"not enough memory: now micro-batches of {size}", file=sys.stderr)
 
 # %% ../../nbs/scale/29_runs.ipynb #21c256ed
@@ -290,9 +297,10 @@ class Run:
             seed_step(config.seed, step, group.rank)
             return update(self.network, self.optimizer, *batch, **options)
 
-        default = default_micro_batch_size(self.device, batch[0][0].numel())
-        size = min(len(batch[0]), self.micro_batch_size or default)
-        (loss, grad_norm), fitting = fit_in_memory(attempt, size)
+        rows, default = len(batch[0]), default_micro_batch_size
+        default = min(rows, default(self.device, batch[0][0].numel()))
+        size = min(rows, self.micro_batch_size or _in_even_parts(rows, default))
+        (loss, grad_norm), fitting = fit_in_memory(attempt, size, rows)
         if fitting < size:
             self.micro_batch_size = fitting
         self.recent.append((loss / group.world_size, grad_norm))
@@ -367,8 +375,9 @@ class TrainingRun(Run):
         network = data_parallel(model, group)  # measuring takes the model itself
         self.network = torch.compile(network, dynamic=False) if compiled else network
         rows = max(1, config.batch_size // group.world_size)  # of this process
-        default = default_micro_batch_size(device, model_config.context)
-        self.micro_batch_size = min(rows, self.micro_batch_size or default)
+        default = min(rows, default_micro_batch_size(device, model_config.context))
+        size = self.micro_batch_size or _in_even_parts(rows, default)
+        self.micro_batch_size = min(rows, size)
         self.batches = self.clock = None
 
     def start(self, folder, data, *, keep=2, tensorboard=False):

@@ -10,7 +10,6 @@ __all__ = ['CHECKPOINT_FILES', 'checkpoint_folders', 'save_checkpoint', 'read_me
 import dataclasses
 import json
 import os
-import re
 import shutil
 import sys
 from contextlib import suppress

@@ -251,7 +251,15 @@ def _begin_again(folder, options):
         if not re.fullmatch(_DATA_FILES, path.name):
             reason = f"{path} is not a file that the run made"
             raise UserError(f"{reason}; move it out of {old} first")
-    asked = json.dumps(_pick(options, ["preset", "data", "tokenizer", *_READING]))
+    ours = [folder / "run.json", *folder.glob("checkpoints/step-*/checkpoint.json")]
+    foreign = [name for name in _RUN_FILES if exists(folder / name)]
+    if foreign and not any(map(exists, ours)):
+        reason = f"{folder} is not a run, and --fresh would remove its {foreign[0]}"
+        raise UserError(f"{reason}; choose another --out")
+    asked = _pick(options, ["preset", "data", "tokenizer", *_READING])
+    if exists(asked["data"]):  # another file under the same name is not the same
+        asked["modified"] = Path(asked["data"]).stat().st_mtime_ns
+    asked = json.dumps(asked)
     new = folder / f".new-{sha256(asked.encode()).hexdigest()[:8]}"
     with folder_lock(folder, "training"):
         for path in {*folder.glob(".new-*")} - {new}:
@@ -275,13 +283,16 @@ def _find_data(folder, options, group):
     before = {} if is_new else _read_run(folder)
     asked, data, own = _pick(options, _RECORDED), options["data"], folder / "data"
     _scale.checkpoints.check_trained_here(folder, before)
+    is_gone = not (exists(data) or _is_prepared(own))
+    if is_gone and os.path.realpath(data) == before.get("data"):
+        advice = "say with --data where they are now"
+        raise UserError(f"the data are no longer in {data}; {advice}")
     if before:
         moved = ["tokenizer"]  # it may be elsewhere now, and so may data that exist
         if exists(data) and (_is_prepared(data) or _is_prepared(own)):
             moved.append("data")
         _check_same(folder, _pick(before, _RECORDED), asked | _pick(before, moved))
-    checkpoints = _scale.checkpoints.checkpoint_folders(folder)
-    if is_new and (checkpoints or exists(folder / "run.json")):
+    if is_new and exists(folder):
         prepared = _begin_again(folder, options)
     elif group.is_main_process:
         for path in () if is_locked(folder) else folder.glob(".new-*"):

@@ -67,12 +67,12 @@ def as_path(
 ) -> Path:  # the same, with the home folder for `~`
     "A path as it is used from here on; `UserError` for what is not a path"
     try:
-        return Path(path).expanduser()
+        expanded = Path(os.path.expanduser(path))
     except TypeError:
         raise UserError(f"expected a path, got {path!r}; give a str or Path") from None
-    except RuntimeError:
-        advice = "give the whole path"
-        raise UserError(f"there is no home folder for {path}; {advice}") from None
+    if expanded.parts[:1] == ("~",):
+        raise UserError(f"there is no home folder for {path}; give the whole path")
+    return expanded
 
 
 @contextmanager

@@ -9,10 +9,9 @@ __all__ = ['POOL', 'epoch_batches', 'ChunkedLossTaskModel', 'speed_up_task', 'pr
 # %% ../../nbs/scale/30_finetuning.ipynb #743fa64a
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -115,7 +114,8 @@ def predict(
     with evaluation_mode(model), bfloat16_autocast(device, bfloat16) or nullcontext():
         while first < len(order):
             longest, _ = collate([examples[order[first]]])
-            size = batch_size or default_micro_batch_size(device, longest.numel())
+            tokens = 4 * longest.numel()  # small batches are of more like length
+            size = batch_size or default_micro_batch_size(device, tokens)
             ids, _ = collate([examples[i] for i in order[first : first + size]])
             scores = lambda rows: model(ids[:rows].to(device)).float()
             part, fitting = fit_in_memory(scores, len(ids))
@@ -259,8 +259,9 @@ def finetune(
         run = FineTuningRun(model, train, valid, config, **options)
         if fresh:
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        with closing(run), stop_signals(run.note_signal):
+        with closing(run), ExitStack() as stack:
             run.start(folder, metadata or {})
+            stack.enter_context(stop_signals(run.note_signal))
             while run.step < run.steps and not run.finished:
                 run.take_step()
                 if run.measure() or run.step % checkpoint_every == 0:

@@ -127,7 +127,10 @@ def _validation_threshold(source, tokenizer, valid_fraction, longest):
     threshold, lowest, highest = valid_fraction * 2**64, 2**64, -1
     if source.share != (0, 1):  # it does not know what is in the others
         return threshold, 0.0
-    copies = {name or "the list": copy(part) for name, part in source.parts.items()}
+    copies = {  # an iterator, which `source_of_list` made copyable, is kept
+        name or "the list": copy(part) if isinstance(part, Iterator) else part
+        for name, part in source.parts.items()
+    }
     ahead = replace(source, name=source.name or "the list", parts=copies)
     for number, text in enumerate(usable_texts(ahead, longest)):
         if number == 100_000:

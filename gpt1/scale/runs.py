@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,6 +55,8 @@ class Settings:
                 if not is_number or (value == 0 and not can_be_zero):
                     least = "from 0" if can_be_zero else "above 0"
                     raise UserError(f"{name} is {value!r}; expected a number {least}")
+                if name in ("beta1", "beta2") and value >= 1:
+                    raise UserError(f"{name} is {value!r}; expected a number below 1")
 
 
 @dataclass(frozen=True)
@@ -398,10 +400,11 @@ class TrainingRun(Run):
         if main:
             self.log = Log(folder, step, tensorboard=tensorboard)
             self.opened.append(self.log)
-            tokenizer = folder / "tokenizer"
-            if step == 0 or not tokenizer.exists():  # one of another start may be there
-                shutil.rmtree(tokenizer, ignore_errors=True)
-                data.tokenizer().save(tokenizer)
+            path, own = folder / "tokenizer", data.tokenizer()
+            is_own = path.exists() and path.resolve().parent == data.folder.resolve()
+            if not is_own and (step == 0 or not path.exists()):  # of another start
+                shutil.rmtree(path, ignore_errors=True)
+                own.save(path)
         on_gpu = self.device.type == "cuda"
         self.batches = Prefetcher(batches, self.device if on_gpu else "cpu")
         self.opened.append(self.batches)
@@ -505,8 +508,9 @@ def train(
     lock = folder_lock(folder, "training") if group.is_main_process else nullcontext()
     with lock, pytorch_errors_in_one_line():
         run = TrainingRun(model_config, config, device, **options)
-        with closing(run), stop_signals(run.note_signal):
+        with closing(run), ExitStack() as stack:
             run.start(folder, data, keep=keep, tensorboard=tensorboard)
+            stack.enter_context(stop_signals(run.note_signal))
             while run.step < config.steps:
                 run.take_step()
                 if run.is_due(*periods):

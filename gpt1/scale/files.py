@@ -204,6 +204,10 @@ def map_in_processes(
             waiting.extend(islice(submitted, 1))
             yield item, result
     except BrokenProcessPool:
+        manager, calls = pool._executor_manager_thread, pool._call_queue
+        manager.join(3)
+        if manager.is_alive():  # Python issue 94777: it writes to workers that are gone
+            calls._reader.close()
         reason = "a worker process was killed, most likely for lack of memory"
         advice = "run the same command again to resume, with fewer --processes"
         raise UserError(f"{reason}; {advice}") from None

@@ -133,12 +133,12 @@ def _is_lost(error):
     return isinstance(error, kinds) or of_gloo
 
 
-def _is_told(store):
-    "Whether another process has told the user what happened"
+def _is_told(store, if_gone):
+    "Whether another process has told the user what happened; `if_gone` if none knows"
     try:
         return store.add("told", 1) > 1
     except RuntimeError:  # the store is gone with the process that held it
-        return False
+        return if_gone
 
 
 def _store_of_this_start(store, rank, world_size):
@@ -191,7 +191,8 @@ def join_process_group() -> Iterator[ProcessGroup]:
         with suppress(RuntimeError):  # exchanges over NCCL would go on waiting
             torch.distributed.group.WORLD._get_backend(torch.device("cuda")).abort()
         lost = _is_lost(error)
-        if (lost or isinstance(error, UserError)) and _is_told(group.store):
+        is_ours = isinstance(error, UserError)  # the main process, gone, has said it
+        if (lost or is_ours) and _is_told(group.store, if_gone=not lost):
             raise SystemExit(1) from None
         if not lost:
             raise

@@ -232,8 +232,11 @@ def resume(
         f"{name}={before.get(part, {}).get(name)!r}, now {value!r}"
         for part in ("model", "training")
         for name, value in metadata.get(part, {}).items()
-        if before.get(part, {}).get(name) != value
+        if before.get(part, {}).get(name) != value and name != "pretrained"
     ]
+    weights = [parts.get("training", {}).get("pretrained") for parts in (before, metadata)]
+    if weights[0] != weights[1]:  # hashes, which say nothing to a reader
+        changed.append("another pretrained network")
     if before.get("vocabulary") != metadata.get("vocabulary"):
         changed.append("another vocabulary")
     elif before.get("data") != metadata.get("data"):

@@ -14,9 +14,8 @@ import os
 import random
 import re
 import shlex
-import shutil
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from difflib import get_close_matches
 from functools import partial, wraps
 from hashlib import sha256
@@ -25,13 +24,16 @@ from pathlib import Path
 
 from fastcore.script import Param, anno_parser
 
+from .. import _leave
 from ..common import UserError, one_line_errors, write_text
 from .files import exists, is_locked, folder_lock, plain_output
-from .files import stop_signals, time_in_words, whole_number
+from .files import remove, stop_signals, time_in_words, whole_number
 
 # %% ../../nbs/scale/35_commands.ipynb #34c0001a
 class _Package:
     "A package whose modules are imported when they are first used"
+
+    in_program = False  # there a signal ends an import at once
 
     def __init__(self, name):
         self._name = name
@@ -39,7 +41,8 @@ class _Package:
     def __getattr__(self, module):
         if module.startswith("_"):  # tools ask for such names
             raise AttributeError(module)
-        return import_module(f"{self._name}.{module}")
+        with stop_signals(_leave) if self.in_program else nullcontext():
+            return import_module(f"{self._name}.{module}")
 
 
 _gpt1, _scale = _Package("gpt1"), _Package("gpt1.scale")
@@ -107,11 +110,13 @@ def command(
             try:
                 with stop_signals():
                     if from_shell:
+                        _Package.in_program = True
                         plain_output()
                         named = _parse(function)
                     named = signature.bind(*arguments, **named).arguments
                     for name, value in named.items():
-                        if isinstance(value, str):  # ~ is the home folder
+                        if isinstance(value, str) and name != "prompts":
+                            # ~ is the home folder
                             named[name] = os.path.expanduser(value)
                     _check_exclusive(named, signature.parameters)
                     return function(**named)
@@ -236,14 +241,6 @@ _RUN_FILES += ("result.json",)
 _DATA_FILES = r"(manifest|progress|\.times)\.json|tokenizer|\.lock|.*\.(ids|tmp)"
 
 
-def _remove(path):
-    "Removes a file or a folder; of a link only the link"
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _begin_again(folder, options):
     "Data for a new run in the folder of an old one, which goes when they are there"
     old = folder / "data"
@@ -263,16 +260,16 @@ def _begin_again(folder, options):
     new = folder / f".new-{sha256(asked.encode()).hexdigest()[:8]}"
     with folder_lock(folder, "training"):
         for path in {*folder.glob(".new-*")} - {new}:
-            _remove(path)  # of a start that was killed, and asked for something else
+            remove(path)  # of a start that was killed, and asked for something else
         data = _data_of(new, options, {})
         for name in _RUN_FILES:
-            _remove(folder / name)
+            remove(folder / name)
         if data.folder.resolve() != old.resolve():
-            _remove(old)
+            remove(old)
         if data.folder == new / "data":
             os.replace(data.folder, old)
             data = _scale.prepared_data.open_prepared(old)
-        _remove(new)
+        remove(new)
     return data
 
 # %% ../../nbs/scale/35_commands.ipynb #3fb1485f
@@ -281,6 +278,8 @@ def _find_data(folder, options, group):
     restarted = os.environ.get("TORCHELASTIC_RESTART_COUNT") not in (None, "", "0")
     is_new = options["fresh"] and group.is_main_process and not restarted
     before = {} if is_new else _read_run(folder)
+    if "tokenizer" in before:  # earlier versions noted a size beside it
+        before.pop("vocab_size", None)
     asked, data, own = _pick(options, _RECORDED), options["data"], folder / "data"
     _scale.checkpoints.check_trained_here(folder, before)
     is_gone = not (exists(data) or _is_prepared(own))
@@ -296,7 +295,7 @@ def _find_data(folder, options, group):
         prepared = _begin_again(folder, options)
     elif group.is_main_process:
         for path in () if is_locked(folder) else folder.glob(".new-*"):
-            _remove(path)  # of a --fresh that was killed
+            remove(path)  # of a --fresh that was killed
         prepared = _data_of(folder, options, before)
     else:  # the main process has made them
         opened = _scale.prepared_data.open_prepared

@@ -9,7 +9,6 @@ __all__ = ['POOL', 'epoch_batches', 'ChunkedLossTaskModel', 'speed_up_task', 'pr
 # %% ../../nbs/scale/30_finetuning.ipynb #743fa64a
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +27,7 @@ from ..optimizer import linear_schedule, parameter_groups
 from . import checkpoints
 from .checkpoints import CHECKPOINT_FILES, checkpoint_folders, read_metadata
 from .fast_encoding import FastBPETokenizer, load_tokenizer
-from .files import as_path, folder_lock, plain_output
+from .files import as_path, folder_lock, plain_output, remove
 from .files import stop_signals, whole_number
 from .kernels import ChunkedLossGPT, FusedAdam, choose_device
 from .kernels import chunked_cross_entropy, speed_up, wants_compiling
@@ -242,7 +241,7 @@ def finetune(
     compiled: str = "auto",  # whether to compile: yes, no, or auto: on CUDA with Triton
     checkpoint_every: int = 500,  # steps between checkpoints; a measurement has one too
     metadata: dict | None = None,  # what else a checkpoint remembers, ready for JSON
-    fresh: bool = False,  # remove the checkpoints in the folder and start again
+    fresh: bool | list[Path] = False,  # remove the checkpoints there, or these, first
     **settings,  # fields of `FineTuningConfig`
 ) -> list[dict]:  # step, epoch, loss and score, one row a measurement
     "Fine-tunes, resuming where a folder stopped; `UserError`, or `Stopped`"
@@ -257,8 +256,8 @@ def finetune(
     plain_output()
     with folder_lock(folder, "fine-tuning"), pytorch_errors_in_one_line():
         run = FineTuningRun(model, train, valid, config, **options)
-        if fresh:
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        for path in [folder / "checkpoints"] if fresh is True else fresh or ():
+            remove(path)
         with closing(run), ExitStack() as stack:
             run.start(folder, metadata or {})
             stack.enter_context(stop_signals(run.note_signal))
@@ -311,11 +310,14 @@ def finetune_seeds(
     metadata = {"vocabulary": tokenizer.fingerprint}
     metadata["task"] = asdict(task) | {"metric": metric}
     options |= dict(metric=task.metric, metadata=metadata)
+    old = [folder / "result.json", *folder.glob("seed-*/checkpoints")]
+    fresh = old if options.pop("fresh", False) else False  # those of all seeds
     for seed in range(whole_number("seeds", seeds)):
         torch.manual_seed(seed)
         model = TaskModel(pretrained, task.outputs, lm_weight).to(device)
         run = folder / f"seed-{seed}"
-        history = finetune(model, train, valid, run, seed=seed, **options)
+        more = dict(seed=seed, fresh=fresh)
+        history, fresh = finetune(model, train, valid, run, **more, **options), False
         tokenizer.save(run / "tokenizer")
         scores.append(max(row["score"] for row in history))
     result = {"task": task.name, "metric": metric, "scores": scores}

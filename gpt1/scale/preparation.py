@@ -425,7 +425,7 @@ class _Preparation:
             return self._finish()
         fraction, longest = self.settings["valid_fraction"], self.settings["longest"]
         division = _validation_threshold(self.source, tokenizer, fraction, longest)
-        self._begin(tokenizer)
+        self.begin(tokenizer)
         size = min(CHUNK, self.settings["shard_ids"])
         chunks = chunks_of(self.source, *(self.next or (0, 0)), size)
         shared = tokenizer, *division, longest
@@ -443,7 +443,7 @@ class _Preparation:
         before = {"tokenizer": self.manifest["fingerprint"]}
         _check_begun(self.folder, before, {"tokenizer": tokenizer.fingerprint})
 
-    def _begin(self, tokenizer):
+    def begin(self, tokenizer):
         "Notes that what comes into the folder is ours; removes what is half done"
         if self.manifest is None:
             _clear(self.folder)
@@ -616,6 +616,7 @@ def _vocabulary(preparation, corpus, vocab_size, processes):
     tokenizer = FastBPETokenizer.train(_until(texts, LEARN_SIZE), vocab_size, **options)
     if tokenizer.vocab_size < vocab_size:
         print(f"the text has pairs for no more than {tokenizer.vocab_size:,} entries")
+    preparation.begin(tokenizer)  # what was learned is kept, whatever comes next
     return tokenizer
 
 # %% ../../nbs/scale/24_preparation.ipynb #a210452a

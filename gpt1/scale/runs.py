@@ -535,7 +535,7 @@ def status(
     metadata = {path.name: read_metadata(path) for path in paths}  # damaged: empty
     newest = next(filter(None, reversed(metadata.values())), {})
     steps = newest.get("training", {}).get("steps", 0)  # a fine-tuning does not say
-    last = records[-1] if records else {"step": 0}
+    last = records[-1] if records else {"step": newest.get("step", 0)}
     lines = [f"{folder}: step {last['step']:,}" + (f" of {steps:,}" if steps else "")]
     if "loss" in last:
         lines.append(_in_words(last, steps))
@@ -551,7 +551,7 @@ def status(
         lines.append(f"converted from {source}: there is nothing to resume")
     elif running:
         lines.append("it is running")
-    elif steps and newest.get("step") == steps:
+    elif newest.get("finished") or steps and newest.get("step") == steps:
         lines.append("it is finished")
     else:
         lines.append("it is not running; run the same command again to resume")

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from ..common import UserError
 from ..corpus import docstring_documents, docstrings_fingerprint
-from .files import as_path, exists, looking_at, whole_number
+from .files import allowed_cpus, as_path, exists, looking_at, whole_number
 
 # %% ../../nbs/scale/21_sources.ipynb #891ce3f9
 _KINDS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
@@ -530,7 +530,8 @@ def open_source(
     named = {"column": column, "split": split, "config": config, "boundary": boundary}
     _check_arguments(source, kind, **named)
     if kind == "docstrings":
-        corpus = source_of_list([row["text"] for row in docstring_documents()], kind)
+        rows = docstring_documents(processes=allowed_cpus())
+        corpus = source_of_list([row["text"] for row in rows], kind)
         return replace(corpus, identity={kind: docstrings_fingerprint()})
     if files:
         options = {"column": column, "boundary": boundary, "longest": longest}
@@ -551,7 +552,7 @@ def usable_texts(
     longest: int | None = LONGEST,  # bytes at most; None: any size and shape will do
     strict: bool = False,  # whether a malformed document is an error, if not empty
 ) -> Iterator[str]:  # the documents that are text
-    "The documents of a source that can be used; `UserError` if it begins with none"
+    "The documents of a source that can be used; `UserError` if it has none"
     error = UserError(f"{source.name} holds no documents; a corpus needs some text")
     for number, (position, document) in enumerate(source.walk()):
         checked = checked_text(document, longest)
@@ -562,9 +563,9 @@ def usable_texts(
             raise malformed_error(checked, *source.in_words(position))
         elif number == 0:
             error = malformed_error(checked, *source.in_words(position))
-        elif number == 10_000 and error:
+        elif number == 1_000_000 and error and source.identity:  # so it is no list
             break
-    if error:
+    if error and source.share == (0, 1):  # a part of a corpus may have none
         raise error
 
 # %% ../../nbs/scale/21_sources.ipynb #ef36a5a3

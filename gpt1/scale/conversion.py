@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PIECES', 'import_weights', 'export_weights', 'new_folder', 'to_openai', 'from_openai', 'from_huggingface',
-           'to_huggingface', 'to_run', 'format_of', 'convert']
+           'to_huggingface', 'to_run', 'format_of', 'read_any', 'convert']
 
 # %% ../../nbs/scale/32_conversion.ipynb #4ecd166b
 import json
@@ -163,7 +163,7 @@ def _release_config(shapes, heads):
         raise UserError("sizes must be positive whole numbers; get the file again")
     if heads is None and (width := shapes[0][1]) % 64:
         wrong = f"the heads are not stated, and width {width} is not a multiple of 64"
-        raise UserError(f"{wrong}; give their number with --heads")
+        raise UserError(f"{wrong}; use gpt1_convert with --heads NUMBER")
     return pretrained.openai_config(shapes, heads)
 
 # %% ../../nbs/scale/32_conversion.ipynb #f87b6d24
@@ -242,7 +242,8 @@ def _read_tensors(fetch, source):
     raise UserError(f"{source} holds no weights; {expected}")
 
 # %% ../../nbs/scale/32_conversion.ipynb #8eaed3cf
-_PREFIX = re.compile(r"\b(_orig_mod|module)\.")  # of compiling, of data parallelism
+_WRAPPERS = "_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module"
+_PREFIX = re.compile(rf"\b({_WRAPPERS})\.")  # of compiling, of data parallelism
 _TASK_HEADS = ("multiple_choice_head.", "score.")
 
 
@@ -345,8 +346,9 @@ def _fit_vocabulary(model, tokenizer, names, action):
     else:
         raise UserError(
             f"the network has {rows:,} rows for tokens, the vocabulary {size:,} "
-            f"entries; if the last {count:,} ({tokens}) were added later, choose "
-            "--added_tokens drop or keep; if not, give the vocabulary it was trained on"
+            f"entries; if the last {count:,} ({tokens}) were added later, use "
+            "gpt1_convert with --added_tokens drop or keep; if not, give the "
+            "vocabulary it was trained on"
         )
     return model, tokenizer
 
@@ -393,8 +395,13 @@ def format_of(
     return formats.pop()
 
 # %% ../../nbs/scale/32_conversion.ipynb #2b40d462
-def _read_any(source, tokenizer, heads, added_tokens):
-    "The network and the tokenizer, whatever format this is"
+def read_any(
+    source: str | Path,  # a run, either kind of folder, or owner/name on the Hub
+    tokenizer: str | Path | None = None,  # a vocabulary, where `source` holds none
+    heads: int | None = None,  # for OpenAI's format; None for width / 64
+    added_tokens: str | None = None,  # drop or keep; None: `UserError` if there are any
+) -> tuple[GPT, BPETokenizer | GPT2Tokenizer]:  # on the CPU, and its tokenizer
+    "The network and the tokenizer, whatever format this is; `UserError` if it can't"
     form = format_of(source)
     if heads is not None and form != "openai":
         raise UserError(f"{source} tells the number of heads itself; leave --heads out")
@@ -406,7 +413,8 @@ def _read_any(source, tokenizer, heads, added_tokens):
     try:
         vocabulary = load_tokenizer(source if tokenizer is None else tokenizer)
     except UserError as error:
-        raise UserError(f"{error}; --tokenizer names a folder that holds one") from None
+        advice = "gpt1_convert with --tokenizer takes one from another folder"
+        raise UserError(f"{error}; {advice}") from None
     model = from_openai(source, heads) if form == "openai" else from_huggingface(source)
     names = _added_tokens(files_of(source))
     return _fit_vocabulary(model, vocabulary, names, added_tokens)
@@ -429,6 +437,6 @@ def convert(
     if added_tokens not in (None, "drop", "keep"):
         raise UserError(f"--added_tokens is {added_tokens!r}; expected drop or keep")
     _check_new(as_path(target))  # before minutes of downloading
-    model, vocabulary = _read_any(source, tokenizer, heads, added_tokens)
+    model, vocabulary = read_any(source, tokenizer, heads, added_tokens)
     writers[to](model, target, vocabulary)
     return model

@@ -178,7 +178,8 @@ def _race_rows(path, inside):
         passages = {file.name: file.read_bytes() for file in path.glob("[!.]*.txt")}
     else:
         with tarfile.open(path) as archive:
-            files = [f for f in archive if re.search(f"(^|/){inside}/[^.]", f.name)]
+            files = [file for file in archive if f"/{inside}/" in f"/{file.name}"]
+            files = [file for file in files if "/." not in file.name]  # hidden ones
             passages = {file.name: archive.extractfile(file).read() for file in files}
     names, rows = ("article", "question", "options", "answer"), []
     for _, content in sorted(passages.items()):

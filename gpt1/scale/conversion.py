@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from .. import pretrained
 from ..bpe import END, UNKNOWN, BPETokenizer
@@ -29,7 +29,7 @@ from ..common import UserError, write_text
 from ..model import GPT, GPTConfig, count_parameters
 from ..pretrained import FIXED, SIZES, network_with, openai_shapes, tensor_names
 from ..pretrained import transposed, weights_among
-from .checkpoints import load_model, save_checkpoint
+from .checkpoints import load_model, load_tensors, save_checkpoint
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, files_of
 from .fast_encoding import load_tokenizer
 from .files import as_path
@@ -196,7 +196,7 @@ def _load(path):
     "The tensors of a file; of a pickle nothing but the building of tensors is run"
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return load_tensors(path)
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files: the libraries raise many kinds
         asked = re.search(r"GLOBAL (\S+)", str(error))

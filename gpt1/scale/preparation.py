@@ -74,7 +74,7 @@ def encode_chunk(
     threshold: float,  # documents whose hash is below are for validation,
     tail: float = 0.0,  # or if not 0: this share of the ids of each document
     longest: int = LONGEST,  # bytes of a document at most
-) -> tuple[list[EncodedSplit], list]:  # train, valid; (position, `Malformed`) of others
+) -> tuple[list[EncodedSplit], list]:  # train, valid; (position, `Malformed`)
     "Checks, encodes and splits the documents of a chunk"
     usable, skipped, train, valid = [], [], [], []
     for position, document in chunk:
@@ -672,7 +672,7 @@ def _vocabulary(preparation, corpus, vocab_size, processes):
 def _check_first(source, longest, max_skipped):
     "`UserError` if too many of the first documents are malformed; not after hours only"
     noted, chunk = {}, next(chunks_of(source), [])
-    checked = [(position, checked_text(document, longest)) for position, document in chunk]
+    checked = ((place, checked_text(document, longest)) for place, document in chunk)
     malformed = [pair for pair in checked if isinstance(pair[1], Malformed)]
     note_skipped(noted, source, malformed)
     if error := skipped_error(noted, len(chunk) - len(malformed), max_skipped):

@@ -426,7 +426,9 @@ def _notice_separators(path):
             print(f"{path} holds {mark.decode()} as text; {hint}", file=sys.stderr)
 
 
-def _source_of_files(path, kind, files, *, column, boundary, longest, separator):
+def _source_of_files(
+    path, kind, files, *, column, boundary, longest, separator=None
+):
     "A source from files of one kind"
     identity, unit = {"column": column}, "line"
     if kind == "text":

@@ -142,7 +142,7 @@ def _config(
 ) -> GPTConfig:
     "The sizes that a file tells; `UserError` naming the file if they cannot be"
     try:
-        config = read(json.loads(path.read_text(encoding="utf8")))
+        config = read(json.loads(path.read_text(encoding="utf-8-sig")))
         total = count_parameters(config)["total"]
     except FileNotFoundError:
         raise UserError(f"there is no {path}; is the folder complete?") from None
@@ -216,7 +216,7 @@ def _load(path):
 def _read_shards(index, fetch):
     "The tensors of several files; `UserError` if the index names others"
     try:
-        files_by_name = json.loads(index.read_text(encoding="utf8"))["weight_map"]
+        files_by_name = json.loads(index.read_text(encoding="utf-8-sig"))["weight_map"]
         files = {file for file in files_by_name.values() if Path(file).name == file}
     except _DAMAGE:
         expected = "expected a weight_map from tensors to files"

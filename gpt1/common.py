@@ -32,7 +32,8 @@ def one_line_errors():
         if sys.stdout is not None:  # it may be closed
             sys.stdout.flush()
     except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+        one_line = str(error).replace("\n", "\\n")  # a path may hold a line break
+        raise SystemExit(f"error: {one_line}") from None
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise SystemExit(130) from None
@@ -51,8 +52,9 @@ def write_atomically(
     path: str | Path,  # the file to write; missing folders are made
 ) -> Iterator[Path]:  # the temporary path to write to
     "Gives a temporary path, renamed to `path` if all went well; `UserError` if it can't be written"
-    path = Path(path)
-    path = path.resolve() if path.is_symlink() else path  # a link stays one
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)  # a link stays one
+    if os.path.exists(path) and not os.path.isfile(path):  # a folder, a device, a pipe
+        raise UserError(f"cannot write {path}: it is not a file; choose another name")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -116,6 +116,9 @@ def command(
                         named = _parse(function)
                     named = signature.bind(*arguments, **named).arguments
                     for name, value in named.items():
+                        if value in ("", [""]) and name != "prompts":
+                            advice = "give a value, or leave it out"
+                            raise UserError(f"{name} is empty; {advice}")
                         if isinstance(value, str) and name != "prompts":
                             # ~ is the home folder
                             named[name] = os.path.expanduser(value)
@@ -365,8 +368,17 @@ def _report(folder, data, device):
     return "\n\n".join([*lines, _scale.evaluation.as_text(rows)])
 
 # %% ../../nbs/scale/35_commands.ipynb #d8d8e001
+def _check_free(folder, *names):
+    "Raises `UserError` for a folder that holds what another command writes"
+    for path in (folder / name for name in names):
+        if exists(path):
+            reason = f"{path} was not written by this command"
+            raise UserError(f"{reason}; choose another --out than {folder}")
+
+
 def _check_options(folder, options, world_size):
     "Raises `UserError` for options of `gpt1_train` that cannot be"
+    _check_free(folder, "seed-0", "config.json", "params_shapes.json")
     minutes = options.get("minutes")
     _scale.runs.recipe(options["preset"], **_pick(options, _RECIPE))
     device = _scale.kernels.choose_device(options["device"])
@@ -618,8 +630,9 @@ def gpt1_generate(
 
     def answer(texts):
         more = dict(samples=samples, tidy=not raw, **options)
-        pieces = _scale.writing.stream_text(model, tokenizer, texts, length, **more)
-        _print_texts(pieces, len(texts) * samples)
+        with _scale.runs.pytorch_errors_in_one_line():
+            pieces = _scale.writing.stream_text(model, tokenizer, texts, length, **more)
+            _print_texts(pieces, len(texts) * samples)
 
     _converse(answer) if interactive else answer(beginnings)
 
@@ -663,15 +676,18 @@ def _own_task(data, valid, text, label):
         raise UserError(f"data is {data!r}; with --text expected a file, such as a CSV")
     tasks, columns = _gpt1.tasks, tuple(map(str.strip, text.split(",")))
     rows = tasks.read_table(as_path(data))
-    for row in rows:
-        if not isinstance(row, dict) or row.get(label) in (None, ""):
-            names = ", ".join(row) if isinstance(row, dict) else "none"
-            raise UserError(f"{data} has a row without {label}; its columns: {names}")
+    for number, row in enumerate(rows, 1):
+        if row.get(label) in (None, ""):
+            names = f"{label}; its columns: {', '.join(row)}"
+            raise UserError(f"{data}: row {number} has nothing for {names}")
     labels = tuple(sorted({str(row[label]) for row in rows}))
-    if not 2 <= len(labels) <= 1000:
-        count = f"{label} has {len(labels):,} labels"
-        raise UserError(f"{data}: {count}; expected from 2 to 1,000")
+    most = max(2, min(1000, len(rows) // 2))
+    if not 2 <= len(labels) <= most:
+        count = f"{label} has {len(labels):,} labels in {len(rows):,} rows"
+        raise UserError(f"{data}: {count}; expected from 2 to {most:,}")
     columns = (text,) if text in rows[0] else columns  # it may have a comma
+    if len(columns) > 2:
+        raise UserError(f"text is {text!r}; expected a column, or two with a comma")
     form = "classification" if len(columns) == 1 else "entailment"
     task = tasks.Task(Path(data).stem, form, columns, labels, label)
     if valid is not None:
@@ -719,6 +735,9 @@ def gpt1_finetune(
         task, *splits = _own_task(data, valid, text, label)
     if limit is not None:
         splits[0] = splits[0][: whole_number("limit", limit)]
+    folder = as_path(out or f"runs/{task.name}")
+    others = "checkpoints", "manifest.json", "config.json", "params_shapes.json"
+    _check_free(folder, *others)
     model, tokenizer = _scale.conversion.read_any(run)
     context, examples = model.config.context, []
     for rows in splits:
@@ -729,7 +748,7 @@ def gpt1_finetune(
             print(f"{count} are too long and were cut to fit {context} tokens")
     if note := _unknown_in_words(tokenizer, sum(examples, [])):
         print(note)
-    folder, counts = as_path(out or f"runs/{task.name}"), [*map(len, examples)]
+    counts = [*map(len, examples)]
     sizes = f"{counts[0]:,} training and {counts[1]:,} validation examples"
     print(f"{task.name}: {sizes} → {folder}", flush=True)
     options = dict(seeds=seeds, epochs=epochs, batch_size=batch_size, fresh=fresh)
@@ -786,7 +805,7 @@ def _submission(task, rows, logits):
 @command
 def gpt1_predict(
     folder: str,  # of gpt1_finetune
-    file: Param("texts, one a line (default: stdin)", str, opt=False, nargs="?") = None,
+    file: Param("a table, or texts, one a line (default: stdin)", str, opt=False, nargs="?") = None,
     *,
     submission: str = None,  # a test file of GLUE, to write index and prediction for
     out: str = None,  # file to write (default: standard output)
@@ -794,8 +813,9 @@ def gpt1_predict(
 ):
     "Predict with a fine-tuned network: labels and probabilities, or numbers"
     model, task, tokenizer = _scale.finetuning.load_finetuned(folder, device)
-    if submission is not None:
-        rows = _gpt1.tasks.read_table(as_path(submission))
+    table = submission or re.fullmatch(r".*\.(csv|tsv|json)(\.xz)?", file or "") and file
+    if table:
+        rows = _gpt1.tasks.read_table(as_path(table))
     else:
         rows = _rows_of(task, _read_text(file or "-", "the texts"))
     context = model.transformer.config.context

@@ -390,8 +390,8 @@ def stop_signals(
 # %% ../../nbs/scale/20_files.ipynb #a20f0081
 def plain_output() -> None:
     "From now on `print` never raises for a character that an encoding lacks"
-    for name in ("stdout", "stderr"):
+    for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if (stream := getattr(sys, name)) is None:  # it is closed, as after `2>&-`
-            setattr(sys, name, open(os.devnull, "w"))
+            setattr(sys, name, open(os.devnull, mode))
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -305,6 +305,8 @@ def finetune_seeds(
     if sizes[0] != sizes[1]:
         wrong = f"the network has {sizes[0]:,} entries in its vocabulary, its tokenizer"
         raise UserError(f"{wrong} {sizes[1]:,}; give the one it was trained with")
+    if not 0 <= lm_weight < float("inf"):
+        raise UserError(f"lm_weight is {lm_weight}; expected a number from 0")
     folder, device = as_path(folder), choose_device(device)
     metric, scores = task.metric.__name__, []
     metadata = {"vocabulary": tokenizer.fingerprint}

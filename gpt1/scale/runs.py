@@ -112,7 +112,8 @@ def bfloat16_autocast(
 def _is_out_of_memory(error):
     "Whether memory ran out, in the words of CUDA, MPS and CPUs"
     texts = "out of memory", "t allocate memory", "not enough memory", "ALLOC_FAILED"
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+    is_said = isinstance(error, RuntimeError) and any(t in str(error) for t in texts)
+    return is_said or isinstance(error, MemoryError)
 
 
 @contextmanager
@@ -122,8 +123,8 @@ def pytorch_errors_in_one_line():
         yield
     except Exception as error:
         if _is_out_of_memory(error):
-            reason = "the memory is too small for this network and its optimizer"
-            raise UserError(f"{reason}; choose a smaller network") from None
+            reason = "the memory is too small for this network and what is asked of it"
+            raise UserError(f"{reason}; choose a smaller network, or ask less") from None
         if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             raise
         reason = str(error).strip().split("\n")[0]

@@ -66,6 +66,8 @@ def _find_files(path):
     if not exists(path):
         raise UserError(f"no such file or folder: {path}; check the path")
     with looking_at(path):
+        if not (path.is_file() or path.is_dir()):
+            raise UserError(f"{path} is neither a file nor a folder; make it a file")
         files = [path] if path.is_file() else [*_files_below(path, set())]
         for beside in (r"(README|LICENSE)\b.*", r".*\.json"):  # if there is more
             corpus = [f for f in files if not re.fullmatch(beside, f.name, re.I)]

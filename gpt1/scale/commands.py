@@ -127,6 +127,10 @@ def command(
             except UserError as error:
                 said = str(error).replace(f"{again} to resume", advice(named))
                 raise UserError(said) from None
+            except (MemoryError, RuntimeError) as error:
+                if not _scale.runs.is_out_of_memory(error):
+                    raise
+                raise UserError("the memory is too small; ask for less") from None
             except KeyboardInterrupt as stop:
                 said = f"stopped; what is done is kept, {advice(named)}"
                 said = said if " to resume" in said else "stopped"
@@ -630,9 +634,8 @@ def gpt1_generate(
 
     def answer(texts):
         more = dict(samples=samples, tidy=not raw, **options)
-        with _scale.runs.pytorch_errors_in_one_line():
-            pieces = _scale.writing.stream_text(model, tokenizer, texts, length, **more)
-            _print_texts(pieces, len(texts) * samples)
+        pieces = _scale.writing.stream_text(model, tokenizer, texts, length, **more)
+        _print_texts(pieces, len(texts) * samples)
 
     _converse(answer) if interactive else answer(beginnings)
 
@@ -805,7 +808,9 @@ def _submission(task, rows, logits):
 @command
 def gpt1_predict(
     folder: str,  # of gpt1_finetune
-    file: Param("a table, or texts, one a line (default: stdin)", str, opt=False, nargs="?") = None,
+    file: Param(
+        "a table, or texts, one a line (default: stdin)", str, opt=False, nargs="?"
+    ) = None,
     *,
     submission: str = None,  # a test file of GLUE, to write index and prediction for
     out: str = None,  # file to write (default: standard output)
@@ -813,9 +818,9 @@ def gpt1_predict(
 ):
     "Predict with a fine-tuned network: labels and probabilities, or numbers"
     model, task, tokenizer = _scale.finetuning.load_finetuned(folder, device)
-    table = submission or re.fullmatch(r".*\.(csv|tsv|json)(\.xz)?", file or "") and file
-    if table:
-        rows = _gpt1.tasks.read_table(as_path(table))
+    is_table = re.search(r"\.(csv|tsv|json)(\.xz)?$", file or "")
+    if submission or is_table:
+        rows = _gpt1.tasks.read_table(as_path(submission or file))
     else:
         rows = _rows_of(task, _read_text(file or "-", "the texts"))
     context = model.transformer.config.context

@@ -111,7 +111,9 @@ def read_metadata(
     "The metadata of a checkpoint, whose files are not looked at"
     with suppress(OSError, ValueError):
         metadata = json.loads((Path(path) / "checkpoint.json").read_bytes())
-        return metadata if isinstance(metadata, dict) else {}
+        with suppress(AttributeError):  # it is no dictionary
+            steps = metadata.get("training", {}).get("steps", 0)
+            return metadata if isinstance(steps, int) else {}
     return {}
 
 

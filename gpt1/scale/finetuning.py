@@ -329,6 +329,17 @@ def finetune_seeds(
     return result
 
 
+def _network_of(metadata):
+    "The network, without its weights, and the task that a checkpoint tells of"
+    parts = metadata["task"].items()  # JSON has lists for tuples
+    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in parts}
+    parts["metric"] = getattr(tasks, parts["metric"], accuracy)
+    task, sizes = tasks.Task(**parts), checkpoints.config_from_dict(metadata["model"])
+    small = GPT(replace(sizes, vocab_size=sizes.vocab_size - 3))  # it gets three more
+    settings = (metadata["training"][name] for name in ("lm_weight", "dropout"))
+    return speed_up_task(TaskModel(small, task.outputs, *settings)), task
+
+
 def load_finetuned(
     folder: str | Path,  # of one fine-tuning, or of several seeds: the best of them
     device: str = "auto",  # auto, cpu, cuda, cuda:1 … or mps
@@ -342,15 +353,13 @@ def load_finetuned(
         reason = f"there is no finished fine-tuning in {folder}"
         raise UserError(f"{reason}; make one with gpt1_finetune, or name its folder")
     tokenizer = load_tokenizer(folder / "tokenizer")
-    if tokenizer.fingerprint != metadata["vocabulary"]:
+    if tokenizer.fingerprint != metadata.get("vocabulary"):
         wrong = f"the vocabulary in {folder / 'tokenizer'} is not that of the network"
         raise UserError(f"{wrong}; put the right one back")
-    parts = metadata["task"].items()  # JSON has lists for tuples
-    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in parts}
-    parts["metric"] = getattr(tasks, parts["metric"], accuracy)
-    task, sizes = tasks.Task(**parts), checkpoints.config_from_dict(metadata["model"])
-    small = GPT(replace(sizes, vocab_size=sizes.vocab_size - 3))  # it gets three more
-    settings = (metadata["training"][name] for name in ("lm_weight", "dropout"))
-    model = speed_up_task(TaskModel(small, task.outputs, *settings))
+    try:
+        model, task = _network_of(metadata)
+    except (AttributeError, KeyError, TypeError) as error:
+        reason = f"cannot use {path / 'checkpoint.json'} ({type(error).__name__})"
+        raise UserError(f"{reason}; use the version of gpt1 that wrote it") from None
     checkpoints.load_weights(path, model)
     return model.to(choose_device(device)).eval(), task, tokenizer

@@ -461,7 +461,8 @@ def _train(folder, options):
         if group.is_main_process:
             _print_plan(folder, options, sizes, settings, group.world_size)
         more = dict(tensorboard=options["tensorboard"], **options["computing"])
-        more |= dict(sample=partial(_sample, data.tokenizer()), group=group)
+        write = _scale.writing.write  # imported now, not while a signal has to wait
+        more |= dict(sample=partial(_sample, write, data.tokenizer()), group=group)
         _scale.runs.train(folder, data, sizes, settings, **more)
         if group.is_main_process:
             print("\n" + _report(folder, data, options["device"]))
@@ -469,7 +470,7 @@ def _train(folder, options):
             print(f"\n{folder / 'loss.png'} shows the loss; write more with: {again}")
 
 
-def _sample(tokenizer, model):
+def _sample(write, tokenizer, model):
     "A text that is printed while the network is trained"
     options = dict(length=40, temperature=0.8, seed=0)
     return _scale.writing.write(model, tokenizer, "", **options)[0]

@@ -167,9 +167,13 @@ def _json_rows(text):
     "Rows of JSON: a list, an object of rows, or an object a line"
     lines = text.strip().split("\n")
     if lines[0].strip().endswith("}"):
-        return [json.loads(line) for line in lines if line.strip()]
-    data = json.loads(text)
-    return list(data.values()) if isinstance(data, dict) else data
+        rows = [json.loads(line) for line in lines if line.strip()]
+    else:
+        rows = json.loads(text)
+        rows = list(rows.values()) if isinstance(rows, dict) else rows
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("expected rows as objects in braces")
+    return rows
 
 
 def _race_rows(path, inside):

@@ -668,8 +668,8 @@ def _own_task(data, valid, text, label):
     tasks, columns = _gpt1.tasks, tuple(map(str.strip, text.split(",")))
     rows = tasks.read_table(as_path(data))
     for row in rows:
-        if row.get(label) in (None, ""):
-            names = ", ".join(row)
+        if not isinstance(row, dict) or row.get(label) in (None, ""):
+            names = ", ".join(row) if isinstance(row, dict) else "none"
             raise UserError(f"{data} has a row without {label}; its columns: {names}")
     labels = tuple(sorted({str(row[label]) for row in rows}))
     if not 2 <= len(labels) <= 1000:

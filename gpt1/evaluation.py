@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def token_losses(
     "Loss of every token, each counted once; `UserError` for a stride that cannot be"
     ids, T = _as_array(ids), model.config.context
     stride = T if stride is None else stride
-    if stride not in range(1, T + 1):
+    if not isinstance(stride, Integral) or stride not in range(1, T + 1):
         expected = f"expected a whole number from 1 to the context, {T}"
         raise UserError(f"stride is {stride!r}: {expected}")
     if len(ids) < 2:

@@ -23,7 +23,7 @@ from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .prepared_data import document_starts
-from .files import as_path, whole_number
+from .files import as_path, check_kind, whole_number
 from .sources import LONGEST, open_source, usable_texts
 from .writing import KeyValueCache
 from ..tasks import TASKS, Task, load_rows
@@ -34,7 +34,8 @@ def evaluation_batch(
     stride: int | None = None,  # tokens that count in each window, S; None: context
 ) -> int:  # windows in a batch, at least 1, at most 256
     "How many windows to score at a time, so that logits and the widest layer fit"
-    S = stride or config.context
+    is_stride = isinstance(stride, int) and stride > 0  # `token_losses` refuses others
+    S = stride if is_stride else config.context
     a_window = S * config.vocab_size + config.context * config.inner
     return max(1, min(256, (1 << 25) // a_window))  # 2^25 numbers are 128 MiB
 
@@ -84,6 +85,8 @@ def evaluate(
     limit: int | None = None,  # measure on the first so many ids; None for all
 ) -> list[dict]:  # a row a model, as `score` gives them
     "Network and baselines on the same held-out tokens; `UserError` if sizes do not fit"
+    check_kind(model, "token_embedding", "a network (GPT), such as of load_model")
+    check_kind(prepared, "valid", "data opened by gpt1.open_prepared")
     if model.config.vocab_size != prepared.vocab_size:
         raise UserError(
             f"the network has {model.config.vocab_size:,} entries in its vocabulary, "
@@ -110,6 +113,7 @@ def encode_source(
     **reading,  # column, split, config, boundary, longest, streaming: see `open_source`
 ) -> tuple:  # ids, bytes and starts of documents, as `held_out_ids` gives them
     "Encodes documents until there are enough ids; `UserError` if there are none"
+    limit = None if limit is None else whole_number("limit", limit)
     parts, starts, total, size = [[tokenizer.end_of_document]], [], 0, 0
     corpus = open_source(source, **reading)
     for text in usable_texts(corpus, reading.get("longest", LONGEST)):
@@ -248,7 +252,7 @@ def score_choices(
     "`score_choices` of notebook 09; a prefix that all share is computed once"
     prefix, sizes, count = prefixes[0], [*map(len, continuations)], len(continuations)
     begin, end = len(prefix), len(prefix) + max(sizes)
-    is_shared = count > 1 and all(other == prefix for other in prefixes)
+    is_shared = 1 < count == len(prefixes) and all(p == prefix for p in prefixes)
     if not is_shared or not prefix or not all(sizes) or end > model.config.context:
         return plain.score_choices(model, prefixes, continuations, mean=mean)
     padded = [ids + [0] * (max(sizes) - len(ids)) for ids in continuations]

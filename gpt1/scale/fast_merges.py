@@ -9,7 +9,7 @@ __all__ = ['check_text', 'repair', 'spacy_exceptions', 'Cache', 'words_of_chunk'
 # %% ../../nbs/scale/22_fast_merges.ipynb #e9ec372f
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, combinations
 
@@ -189,8 +189,11 @@ def check_documents(
     texts: Iterable[str],  # what should be documents
 ) -> None:
     "Raises `UserError` for a single text, or for what is not a list of texts at all"
-    if isinstance(texts, str | bytes | dict) or not isinstance(texts, Iterable):
+    is_table = hasattr(texts, "columns")  # of pandas, polars or Arrow
+    is_list = isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping)
+    if is_table or not is_list:
         kind, advice = type(texts).__name__, "put a single text into a list"
+        advice = "name one of its columns" if is_table else advice
         raise UserError(f"expected a list of documents, got {kind}; {advice}")
 
 

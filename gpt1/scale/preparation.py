@@ -29,9 +29,9 @@ from ..data import SPLITS, VERSION, Shard, document_hash, id_type
 from ..data import read_shard, write_shard
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
 from .fast_merges import check_documents
-from .files import allowed_cpus, as_path, check_disk_space, exists
-from .files import file_records, folder_lock, looking_at, map_in_processes
-from .files import size_in_words, time_in_words, whole_number
+from .files import allowed_cpus, as_path, check_disk_space, check_kind
+from .files import exists, file_records, folder_lock, looking_at
+from .files import map_in_processes, size_in_words, time_in_words, whole_number
 from .sources import LONGEST, Malformed, Source, checked_text
 from .sources import cost_of, open_source, parse_part, share_of
 from .sources import source_of_list, usable_texts
@@ -534,6 +534,7 @@ def prepare(
     settings: dict | None = None,  # more for the manifest, which a resume must have too
 ) -> dict:  # the manifest
     "Tokenises a corpus to shards; resumes where an earlier call was killed"
+    check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_tokenizer")
     folder, processes = as_path(folder), whole_number("processes", processes, most=1024)
     numbers = _checked_numbers(valid_fraction, shard_ids=shard_ids, longest=longest)
     if not isinstance(texts, Source):

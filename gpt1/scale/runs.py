@@ -85,13 +85,6 @@ class TrainingConfig(Settings):
     checkpoint_every: int = 1_000  # steps between checkpoints
     seed: int = 0  # decides initial weights, batches and dropout
 
-    def __post_init__(self):
-        "`UserError` also for a warm-up that the run would not get through"
-        super().__post_init__()
-        if self.warmup >= self.steps:
-            wrong = f"warmup is {self.warmup:,} and steps {self.steps:,}"
-            raise UserError(f"{wrong}; expected fewer of warm-up, such as a tenth")
-
 # %% ../../nbs/scale/29_runs.ipynb #9bdd6fde
 _every = lambda steps: dict(evaluate_every=steps, checkpoint_every=steps)
 RECIPES = {  # steps, batch size, peak learning rate, steps of warm-up
@@ -110,9 +103,8 @@ def recipe(
     "The settings of a preset, with changes; warm-up has at most a tenth of the steps"
     if name not in RECIPES:
         raise UserError(f"unknown preset {name!r}; choose from {', '.join(RECIPES)}")
-    warmup = whole_number("warmup", changes.get("warmup", RECIPES[name].warmup), 0)
-    config = dataclasses.replace(RECIPES[name], **changes | {"warmup": 0})
-    return dataclasses.replace(config, warmup=min(warmup, config.steps // 10))
+    config = dataclasses.replace(RECIPES[name], **changes)
+    return dataclasses.replace(config, warmup=min(config.warmup, config.steps // 10))
 
 # %% ../../nbs/scale/29_runs.ipynb #29auto01
 def bfloat16_autocast(
@@ -532,6 +524,9 @@ def train(
     check_kind(model_config, "layers", "sizes, a GPTConfig such as of gpt1.preset")
     check_kind(config, "checkpoint_every", "settings, such as of gpt1.recipe")
     folder, device = as_path(folder), local_device(device)
+    if config.warmup >= config.steps:  # the rate would not reach its peak
+        wrong = f"warmup is {config.warmup:,} and steps {config.steps:,}"
+        raise UserError(f"{wrong}; expected fewer of warm-up, such as a tenth")
     whole_number("log_every", log_every)
     whole_number("keep", keep)
     if model_config.vocab_size != data.vocab_size:

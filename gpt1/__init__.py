@@ -10,6 +10,8 @@
     print(gpt1.write(model, tokenizer, "Once upon a time", length=50)[0])
 """
 from importlib import import_module
+import os
+import signal
 import sys
 
 __version__ = "0.1.0"
@@ -44,6 +46,17 @@ def _is_run_as(module):
     return sys.argv[:1] == ["-m"] and sys.orig_argv[:count][-2:] == ["-m", module]
 
 
+def _leave(number, frame=None):
+    "Ends the program at a signal; an exception could get lost in what is being imported"
+    if os.environ.get("RANK") in (None, "", "0"):  # of several processes one says it
+        os.write(2, b"stopped\n")
+    os._exit(128 + number)
+
+
+if os.path.basename("".join(sys.argv[:1])).startswith("gpt1_"):  # a command: before it has begun
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+
 if _is_run_as("gpt1.training"):  # the command of earlier versions
     sys.exit("gpt1.training is not a command any more; run gpt1_train, with the same options")
 
@@ -59,4 +72,4 @@ def __getattr__(name):
 
 def __dir__():
     "The public API beside what the module has already"
-    return sorted({*globals(), *__all__} - {"import_module", "sys"})
+    return sorted({*globals(), *__all__} - {"import_module", "os", "signal", "sys"})

@@ -12,6 +12,7 @@ import gc
 import hashlib
 import inspect
 import json
+import os
 import re
 import sys
 import sysconfig
@@ -21,7 +22,7 @@ from concurrent.futures.process import BrokenProcessPool
 from importlib import metadata
 from pathlib import Path
 
-from .common import UserError, write_text
+from .common import UserError, start_worker, write_text
 
 # %% ../nbs/00_corpus.ipynb #a7d5defd
 #| code-fold: true
@@ -248,6 +249,12 @@ def python_files() -> list[tuple[str, Path]]:  # pairs of a name and a path, sor
 # %% ../nbs/00_corpus.ipynb #9f2f6320
 #| code-fold: true
 #| code-summary: "The code"
+def _begin():
+    "In a worker: the parent gets Ctrl-C, and what is read is too little for the collector"
+    start_worker()
+    gc.disable()
+
+
 def _prose_of_file(path):
     "The prose paragraphs of one Python file"
     try:
@@ -267,7 +274,7 @@ def read_docstrings(
     "Reads Python files in parallel; each paragraph is kept where it stands first"
     paths = [str(path) for _, path in files]
     try:
-        with ProcessPoolExecutor(processes, initializer=gc.disable) as pool:
+        with ProcessPoolExecutor(processes, initializer=_begin) as pool:
             results = list(pool.map(_prose_of_file, paths, chunksize=32))
     except BrokenProcessPool:
         raise UserError("a process that read docstrings was killed: run the same again") from None
@@ -301,15 +308,20 @@ def docstrings_fingerprint() -> str:  # 16 hexadecimal digits
 #| code-summary: "The code"
 def docstring_documents(
     cache: str | Path | None = None,  # folder for the result; None for the user's cache folder
+    processes: int | None = None,  # that read, if it is not cached; None for one a core
 ) -> list[dict]:  # rows of `name` and `text`
     "The docstrings corpus, from the cache if the same versions were read before"
     from fastcore.xdg import xdg_cache_home
 
-    path = Path(cache or xdg_cache_home() / "gpt1") / f"docstrings-{docstrings_fingerprint()}.json"
+    try:
+        folder = Path(cache or xdg_cache_home() / "gpt1")
+    except RuntimeError:  # there is no home folder
+        folder = Path(os.devnull)
+    path = folder / f"docstrings-{docstrings_fingerprint()}.json"
     try:
         return json.loads(path.read_text(encoding="utf8"))
     except (OSError, ValueError):
-        rows = read_docstrings(python_files())
+        rows = read_docstrings(python_files(), processes)
     try:
         write_text(path, json.dumps(rows))
     except UserError as error:  # without a cache it is slower, not worse

@@ -159,8 +159,9 @@ TASKS = {task.name: task for task in (
 )}
 
 # %% ../nbs/12_tasks.ipynb #ec411fa2
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, csv.Error)
-_UNREADABLE += (lzma.LZMAError, tarfile.TarError)
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError)
+_UNREADABLE += (csv.Error, lzma.LZMAError, tarfile.TarError)
+csv.field_size_limit(1 << 30)  # characters of a text; 131,072 if not set
 
 
 def _json_rows(text):
@@ -172,13 +173,21 @@ def _json_rows(text):
     return list(data.values()) if isinstance(data, dict) else data
 
 
+def _checked_rows(rows):
+    "The rows of a JSON file; `ValueError` unless each is an object"
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("it is not a list of objects, or an object a line")
+    return rows
+
+
 def _race_rows(path, inside):
     "Questions of RACE, from a folder of passages or from the one inside an archive"
     if path.is_dir():
-        passages = {file.name: file.read_bytes() for file in path.glob("*.txt")}
+        passages = {file.name: file.read_bytes() for file in path.glob("[!.]*.txt")}
     else:
         with tarfile.open(path) as archive:
             files = [file for file in archive if f"/{inside}/" in f"/{file.name}"]
+            files = [file for file in files if "/." not in file.name]  # hidden ones
             passages = {file.name: archive.extractfile(file).read() for file in files}
     names, rows = ("article", "question", "options", "answer"), []
     for _, content in sorted(passages.items()):
@@ -202,7 +211,7 @@ def read_table(
         with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
             text = file.read()
         if ".json" in path.name or text.startswith("{"):
-            return _json_rows(text)
+            return _checked_rows(_json_rows(text))
         if ".csv" in path.suffixes:
             lines = csv.reader((line + "\n" for line in text.split("\n")), strict=True)
         else:
@@ -210,9 +219,13 @@ def read_table(
         lines = [line for line in lines if any(line)]
     except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is not UTF-8; convert it to UTF-8 first"
         raise UserError(f"cannot read {path}: {reason}") from None
     if lines and len(lines[0]) != len(columns):
         columns = lines.pop(0)
+        if twice := [name for name in columns if name and columns.count(name) > 1]:
+            raise UserError(f"{path} has two columns {twice[0]}; rename one of them")
     rows = [dict(zip(columns, line)) for line in lines if len(line) == len(columns)]
     if len(rows) < 0.99 * len(lines):
         raise UserError(f"{path}: many lines do not have {len(columns)} columns")
@@ -262,7 +275,7 @@ def load_rows(
 # %% ../nbs/12_tasks.ipynb #952de861
 def _column(task, row, names):
     "The first of the alternatives a|b that the row has"
-    for name in names.split("|"):
+    for name in (names, *names.split("|")):
         if name in row:
             return name
     missing, columns = names.replace("|", " or "), ", ".join(row)
@@ -274,6 +287,7 @@ def _target(task, value, place):
     K, classes = task.score_classes, {}
     for number, names in enumerate(task.labels):
         classes |= dict.fromkeys(names.split("|"), number)
+    classes |= {names: number for number, names in enumerate(task.labels)}
     if not any(name.isdigit() for name in classes):  # as on the Hub
         classes |= {str(number): number for number in range(len(task.labels))}
     if str(value) in classes:
@@ -292,7 +306,8 @@ def _texts(task, row, columns, place):
     texts = []
     for names in columns:
         name = _column(task, row, names)
-        texts += row[name] if isinstance(row[name], (list, tuple)) else [row[name]]
+        is_list = task.answers and isinstance(row[name], (list, tuple))
+        texts += row[name] if is_list else [row[name]]
         if not all(isinstance(text, str) and text.strip() for text in texts):
             raise UserError(f"{place}: {name} is {row[name]!r}; expected text")
     return texts
@@ -332,7 +347,8 @@ def examples(
             raise UserError(f"{place}: {len(answers)} answers, not {len(task.labels)}")
         result.append(Example(_sequences(task, transform, texts, answers), target))
     if not result:
-        raise UserError(f"{task.name}: no row has a label; to predict: labelled=False")
+        reason = "no row has a label; to predict: labelled=False"
+        raise UserError(f"{task.name}: {reason if rows else 'there are no rows'}")
     same = len({str(example.target) for example in result}) == 1
     if same and labelled and not task.answers and len(result) >= 32:
         raise UserError(f"{task.name}: all rows are labelled {label}; nothing to learn")

@@ -14,24 +14,27 @@ import os
 import random
 import re
 import shlex
-import shutil
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from difflib import get_close_matches
 from functools import partial, wraps
 from hashlib import sha256
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 from fastcore.script import Param, anno_parser
 
+from .. import _leave
 from ..common import UserError, one_line_errors, write_text
-from .files import exists, is_locked, folder_lock, plain_output
-from .files import stop_signals, time_in_words, whole_number
+from .files import as_path, exists, is_locked, folder_lock, plain_output
+from .files import remove, stop_signals, time_in_words, whole_number
 
 # %% ../../nbs/scale/35_commands.ipynb #34c0001a
 class _Package:
     "A package whose modules are imported when they are first used"
+
+    in_program = False  # there a signal ends an import at once
 
     def __init__(self, name):
         self._name = name
@@ -39,7 +42,8 @@ class _Package:
     def __getattr__(self, module):
         if module.startswith("_"):  # tools ask for such names
             raise AttributeError(module)
-        return import_module(f"{self._name}.{module}")
+        with stop_signals(_leave) if self.in_program else nullcontext():
+            return import_module(f"{self._name}.{module}")
 
 
 _gpt1, _scale = _Package("gpt1"), _Package("gpt1.scale")
@@ -76,7 +80,7 @@ def _is_program(frame):
 _EXCLUSIVE = "--join --check", "--tokenizer --vocab_size", "--resume --fresh"
 _EXCLUSIVE += "--steps --minutes", "FOLDER --run", "PROMPTS --interactive"
 _EXCLUSIVE += "--greedy --temperature", "--task --text", "--task --label"
-_EXCLUSIVE += "--task --valid", "FILE --submission"
+_EXCLUSIVE += "--task --valid", "FILE --submission", "--boundary --separator"
 
 
 def _check_exclusive(given, parameters):
@@ -107,17 +111,26 @@ def command(
             try:
                 with stop_signals():
                     if from_shell:
+                        _Package.in_program = True
                         plain_output()
                         named = _parse(function)
                     named = signature.bind(*arguments, **named).arguments
                     for name, value in named.items():
-                        if isinstance(value, str):  # ~ is the home folder
+                        if value in ("", [""]) and name != "prompts":
+                            advice = "give a value, or leave it out"
+                            raise UserError(f"{name} is empty; {advice}")
+                        if isinstance(value, str) and name != "prompts":
+                            # ~ is the home folder
                             named[name] = os.path.expanduser(value)
                     _check_exclusive(named, signature.parameters)
                     return function(**named)
             except UserError as error:
                 said = str(error).replace(f"{again} to resume", advice(named))
                 raise UserError(said) from None
+            except (MemoryError, RuntimeError) as error:
+                if not _scale.runs.is_out_of_memory(error):
+                    raise
+                raise UserError("the memory is too small; ask for less") from None
             except KeyboardInterrupt as stop:
                 said = f"stopped; what is done is kept, {advice(named)}"
                 said = said if " to resume" in said else "stopped"
@@ -141,6 +154,8 @@ def gpt1_prepare(
     split: str = "train",  # split of a Hub data set
     config: str = None,  # configuration of a Hub data set
     boundary: str = "auto",  # one document of a text file: auto, file or blank
+    separator: str = None,  # what ends documents of a text file, as <|endoftext|>
+    max_skipped: float = 0.5,  # share of malformed documents at most
     streaming: bool = False,  # read while tokenising instead of downloading first
     processes: int = None,  # how many encode (default: one a CPU core)
     shard_ids: int = None,  # ids after which shards are written (default: 64 million)
@@ -164,7 +179,7 @@ def gpt1_prepare(
 # %% ../../nbs/scale/35_commands.ipynb #3a8de620
 _RECIPE = "steps", "batch_size", "learning_rate", "seed"
 _READING = "vocab_size", "valid_fraction", "column", "split", "config", "boundary"
-_READING += ("longest",)
+_READING += "longest", "separator"
 _RECORDED = "preset", "data", "minutes", "tokenizer", *_RECIPE, *_READING
 
 
@@ -218,7 +233,8 @@ def _data_of(folder, options, before):
             _check_reading(data, options)
     elif exists(data) or not _is_prepared(own) or opened(own).source != data:
         size = {"vocab_size": _gpt1.model.preset(options["preset"]).vocab_size}
-        size |= _pick(options, ["tokenizer", *_READING, "processes", "streaming"])
+        names = "tokenizer", *_READING, "max_skipped", "processes", "streaming"
+        size |= _pick(options, names)
         try:  # of data that are there it checks that they are the same
             _scale.preparation.prepare_source(data, own, **size)
         finally:
@@ -234,14 +250,6 @@ def _data_of(folder, options, before):
 _RUN_FILES = "checkpoints", "tensorboard", "log.jsonl", "loss.png", "samples.txt"
 _RUN_FILES += ("result.json",)
 _DATA_FILES = r"(manifest|progress|\.times)\.json|tokenizer|\.lock|.*\.(ids|tmp)"
-
-
-def _remove(path):
-    "Removes a file or a folder; of a link only the link"
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _begin_again(folder, options):
@@ -263,16 +271,16 @@ def _begin_again(folder, options):
     new = folder / f".new-{sha256(asked.encode()).hexdigest()[:8]}"
     with folder_lock(folder, "training"):
         for path in {*folder.glob(".new-*")} - {new}:
-            _remove(path)  # of a start that was killed, and asked for something else
+            remove(path)  # of a start that was killed, and asked for something else
         data = _data_of(new, options, {})
         for name in _RUN_FILES:
-            _remove(folder / name)
+            remove(folder / name)
         if data.folder.resolve() != old.resolve():
-            _remove(old)
+            remove(old)
         if data.folder == new / "data":
             os.replace(data.folder, old)
             data = _scale.prepared_data.open_prepared(old)
-        _remove(new)
+        remove(new)
     return data
 
 # %% ../../nbs/scale/35_commands.ipynb #3fb1485f
@@ -281,6 +289,8 @@ def _find_data(folder, options, group):
     restarted = os.environ.get("TORCHELASTIC_RESTART_COUNT") not in (None, "", "0")
     is_new = options["fresh"] and group.is_main_process and not restarted
     before = {} if is_new else _read_run(folder)
+    if "tokenizer" in before:  # earlier versions noted a size beside it
+        before.pop("vocab_size", None)
     asked, data, own = _pick(options, _RECORDED), options["data"], folder / "data"
     _scale.checkpoints.check_trained_here(folder, before)
     is_gone = not (exists(data) or _is_prepared(own))
@@ -296,7 +306,7 @@ def _find_data(folder, options, group):
         prepared = _begin_again(folder, options)
     elif group.is_main_process:
         for path in () if is_locked(folder) else folder.glob(".new-*"):
-            _remove(path)  # of a --fresh that was killed
+            remove(path)  # of a --fresh that was killed
         prepared = _data_of(folder, options, before)
     else:  # the main process has made them
         opened = _scale.prepared_data.open_prepared
@@ -362,8 +372,17 @@ def _report(folder, data, device):
     return "\n\n".join([*lines, _scale.evaluation.as_text(rows)])
 
 # %% ../../nbs/scale/35_commands.ipynb #d8d8e001
+def _check_free(folder, *names):
+    "Raises `UserError` for a folder that holds what another command writes"
+    for path in (folder / name for name in names):
+        if exists(path):
+            reason = f"{path} was not written by this command"
+            raise UserError(f"{reason}; choose another --out than {folder}")
+
+
 def _check_options(folder, options, world_size):
     "Raises `UserError` for options of `gpt1_train` that cannot be"
+    _check_free(folder, "seed-0", "config.json", "params_shapes.json")
     minutes = options.get("minutes")
     _scale.runs.recipe(options["preset"], **_pick(options, _RECIPE))
     device = _scale.kernels.choose_device(options["device"])
@@ -409,7 +428,9 @@ def gpt1_train(
     split: str = None,  # split of a Hub data set (default: train)
     config: str = None,  # configuration of a Hub data set
     boundary: str = None,  # one document of a text file: auto, file or blank
+    separator: str = None,  # what ends documents of a text file, as <|endoftext|>
     longest: int = None,  # bytes of a document at most (default: 16 MiB)
+    max_skipped: float = 0.5,  # share of malformed documents at most
     processes: int = None,  # how many encode (default: one a CPU core)
     streaming: bool = False,  # read while tokenising instead of downloading first
     seed: int = 0,  # decides initial weights, batches and dropout
@@ -426,7 +447,7 @@ def gpt1_train(
         computing = dict(device=device, micro_batch_size=micro_batch, compiled=compile)
         if _is_prepared(data):
             options["data"] = str(Path(data).resolve())
-        _train(Path(out or f"runs/{preset}"), options | {"computing": computing})
+        _train(as_path(out or f"runs/{preset}"), options | {"computing": computing})
 
 
 def _train(folder, options):
@@ -497,13 +518,16 @@ def gpt1_evaluate(
     split: str = "train",  # split of a Hub data set
     config: str = None,  # configuration of a Hub data set
     boundary: str = "auto",  # one document of a text file: auto, file or blank
+    separator: str = None,  # what ends documents of a text file, as <|endoftext|>
     longest: int = 1 << 24,  # bytes of a document at most
+    max_skipped: float = 0.5,  # share of malformed documents at most
     device: str = "auto",  # auto, cpu, cuda or mps
 ):
     "Measure a network: loss, perplexity and bits per byte beside baselines, or tasks"
     run, evaluation = folder or run, _scale.evaluation
     reading = dict(column=column, split=split, config=config, boundary=boundary)
-    reading |= dict(longest=longest, streaming=True)
+    reading |= dict(separator=separator, longest=longest, streaming=True)
+    reading |= dict(max_skipped=max_skipped)
     names = task if isinstance(task, str) else " ".join(task or [])
     names = re.sub(r"\brace\b(?!-)", "race-middle race-high", names)
     names = names.replace(",", " ").split()
@@ -514,7 +538,7 @@ def gpt1_evaluate(
     measure = partial(_text_to_measure, run, text, tokenizer, limit, reading)
     if not names:
         ids, size, _, prepared = measure()
-        if note := evaluation.unknown_in_words(tokenizer, ids):
+        if note := _scale.fast_encoding.unknown_in_words(tokenizer, ids):
             print(note, file=sys.stderr if json else sys.stdout)
         rows = evaluation.score(model, ids, size, prepared=prepared, stride=stride)
         title = f"{data or 'held-out text of the run'}: {windows}"
@@ -544,10 +568,12 @@ def _read_text(path, what):
     "The text of a file or, for -, of standard input; `UserError` if it is not UTF-8"
     try:
         if path != "-":
-            return Path(path).read_text("utf-8-sig")
+            return as_path(path).read_text("utf-8-sig")
         is_terminal = sys.stdin is not None and sys.stdin.isatty()
         end = ", to Ctrl-D" if is_terminal else ""
         print(f"reading {what} from standard input{end} …", file=sys.stderr)
+        if not is_terminal and hasattr(sys.stdin, "reconfigure"):
+            sys.stdin.reconfigure(encoding="utf8", errors="strict")
         return sys.stdin.read().removeprefix("\ufeff")
     except (UnicodeDecodeError, AttributeError):
         name = "standard input" if path == "-" else path
@@ -634,15 +660,6 @@ def gpt1_convert(
         print("its tokenizer cuts text by BERT's rules: some ids differ (notebook 32)")
 
 # %% ../../nbs/scale/35_commands.ipynb #b8b1c101
-def _pretrained(run):
-    "Network and tokenizer of a run, of OpenAI's folder or of one for `transformers`"
-    form = _scale.conversion.format_of(run)
-    if form == "run":
-        return _scale.checkpoints.load_model(run, "cpu")
-    read = getattr(_scale.conversion, f"from_{form}")
-    return read(run), _scale.fast_encoding.load_tokenizer(run)
-
-
 def _published(name, data):
     "A task of the paper, its rows to learn from and to choose with"
     tasks = _gpt1.tasks
@@ -658,26 +675,36 @@ def _published(name, data):
 
 def _own_task(data, valid, text, label):
     "A task in a file with a column of labels, and its rows; a tenth is held out"
-    if data is None or not Path(data).is_file():
+    if data is None or not as_path(data).is_file():
         raise UserError(f"data is {data!r}; with --text expected a file, such as a CSV")
-    tasks, columns = _gpt1.tasks, tuple(text.split(","))
-    rows = tasks.read_table(data)
-    for row in rows:
-        if not isinstance(row, dict) or row.get(label) in (None, ""):
-            names = ", ".join(row) if isinstance(row, dict) else "none"
-            raise UserError(f"{data} has a row without {label}; its columns: {names}")
+    tasks, columns = _gpt1.tasks, tuple(map(str.strip, text.split(",")))
+    rows = tasks.read_table(as_path(data))
+    for number, row in enumerate(rows, 1):
+        if row.get(label) in (None, ""):
+            names = f"{label}; its columns: {', '.join(row)}"
+            raise UserError(f"{data}: row {number} has nothing for {names}")
     labels = tuple(sorted({str(row[label]) for row in rows}))
-    if not 2 <= len(labels) <= 1000:
-        count = f"{label} has {len(labels):,} labels"
-        raise UserError(f"{data}: {count}; expected from 2 to 1,000")
+    most = max(2, min(1000, len(rows) // 2))
+    if not 2 <= len(labels) <= most:
+        count = f"{label} has {len(labels):,} labels in {len(rows):,} rows"
+        raise UserError(f"{data}: {count}; expected from 2 to {most:,}")
+    columns = (text,) if text in rows[0] else columns  # it may have a comma
+    if len(columns) > 2:
+        raise UserError(f"text is {text!r}; expected a column, or two with a comma")
     form = "classification" if len(columns) == 1 else "entailment"
     task = tasks.Task(Path(data).stem, form, columns, labels, label)
     if valid is not None:
-        return task, rows, tasks.read_table(valid)
+        return task, rows, tasks.read_table(as_path(valid))
     order = random.Random(0).sample(range(len(rows)), len(rows))
     held_out = {*order[: -(-len(rows) // 10)]}
     train = [row for number, row in enumerate(rows) if number not in held_out]
     return task, train, [row for number, row in enumerate(rows) if number in held_out]
+
+
+def _unknown_in_words(tokenizer, examples):
+    "The share of `<unk>` in examples"
+    sequences = (sequence for example in examples for sequence in example.sequences)
+    return _scale.fast_encoding.unknown_in_words(tokenizer, [*chain(*sequences)])
 
 
 @partial(command, resumes=True)
@@ -711,7 +738,10 @@ def gpt1_finetune(
         task, *splits = _own_task(data, valid, text, label)
     if limit is not None:
         splits[0] = splits[0][: whole_number("limit", limit)]
-    model, tokenizer = _pretrained(run)
+    folder = as_path(out or f"runs/{task.name}")
+    others = "checkpoints", "manifest.json", "config.json", "params_shapes.json"
+    _check_free(folder, *others)
+    model, tokenizer = _scale.conversion.read_any(run)
     context, examples = model.config.context, []
     for rows in splits:
         found, cut = _scale.finetuning.task_examples(task, rows, tokenizer, context)
@@ -719,7 +749,9 @@ def gpt1_finetune(
         if cut:
             count = f"{cut:,} of {len(found):,} examples"
             print(f"{count} are too long and were cut to fit {context} tokens")
-    folder, counts = Path(out or f"runs/{task.name}"), [*map(len, examples)]
+    if note := _unknown_in_words(tokenizer, sum(examples, [])):
+        print(note)
+    counts = [*map(len, examples)]
     sizes = f"{counts[0]:,} training and {counts[1]:,} validation examples"
     print(f"{task.name}: {sizes} → {folder}", flush=True)
     options = dict(seeds=seeds, epochs=epochs, batch_size=batch_size, fresh=fresh)
@@ -732,9 +764,15 @@ def gpt1_finetune(
     print(f"predict with: gpt1_predict {shlex.quote(str(folder))} texts.txt")
 
 # %% ../../nbs/scale/35_commands.ipynb #4f13f6cf
+def _first_names(task, names):
+    "The names of columns or labels; a task of the paper has alternatives with a |"
+    is_published = task in _gpt1.tasks.TASKS.values()
+    return [name.split("|")[0] if is_published else name for name in names]
+
+
 def _rows_of(task, text):
     "Rows of a text: an object of JSON a line, or the only text of the task"
-    columns = [names.split("|")[0] for names in (*task.texts, *task.answers)]
+    columns = _first_names(task, (*task.texts, *task.answers))
     lines = text.removesuffix("\n").split("\n")
     if lines[0].lstrip().startswith("{"):
         try:
@@ -751,7 +789,7 @@ def _answers(task, logits):
     "A line for each example: label and probability, or a number"
     if not task.labels:
         return [f"{score:.4f}" for score in _gpt1.tasks.expected_score(logits)]
-    labels = [names.split("|")[0] for names in task.labels]
+    labels = _first_names(task, task.labels)
     best = zip(*(part.tolist() for part in logits.softmax(1).max(1)))
     return [f"{labels[number]}\t{share:.4f}" for share, number in best]
 
@@ -770,7 +808,9 @@ def _submission(task, rows, logits):
 @command
 def gpt1_predict(
     folder: str,  # of gpt1_finetune
-    file: Param("texts, one a line (default: stdin)", str, opt=False, nargs="?") = None,
+    file: Param(
+        "a table, or texts, one a line (default: stdin)", str, opt=False, nargs="?"
+    ) = None,
     *,
     submission: str = None,  # a test file of GLUE, to write index and prediction for
     out: str = None,  # file to write (default: standard output)
@@ -778,8 +818,9 @@ def gpt1_predict(
 ):
     "Predict with a fine-tuned network: labels and probabilities, or numbers"
     model, task, tokenizer = _scale.finetuning.load_finetuned(folder, device)
-    if submission is not None:
-        rows = _gpt1.tasks.read_table(submission)
+    is_table = re.search(r"\.(csv|tsv|json)(\.xz)?$", file or "")
+    if submission or is_table:
+        rows = _gpt1.tasks.read_table(as_path(submission or file))
     else:
         rows = _rows_of(task, _read_text(file or "-", "the texts"))
     context = model.transformer.config.context
@@ -787,6 +828,8 @@ def gpt1_predict(
     examples, cut = _scale.finetuning.task_examples(*parts, labelled=False)
     if cut:
         print(f"{cut:,} of {len(rows):,} were cut to {context} tokens", file=sys.stderr)
+    if note := _unknown_in_words(tokenizer, examples):
+        print(note, file=sys.stderr)
     logits = _scale.finetuning.predict(model, examples)
     is_file = submission is not None
     lines = _submission(task, rows, logits) if is_file else _answers(task, logits)

@@ -9,7 +9,6 @@ __all__ = ['POOL', 'epoch_batches', 'ChunkedLossTaskModel', 'speed_up_task', 'pr
 # %% ../../nbs/scale/30_finetuning.ipynb #743fa64a
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +28,7 @@ from ..optimizer import linear_schedule, parameter_groups
 from . import checkpoints
 from .checkpoints import CHECKPOINT_FILES, checkpoint_folders, read_metadata
 from .fast_encoding import FastBPETokenizer, load_tokenizer
-from .files import as_path, check_kind, folder_lock, plain_output
+from .files import as_path, check_kind, folder_lock, plain_output, remove
 from .files import stop_signals, whole_number
 from .kernels import ChunkedLossGPT, FusedAdam, choose_device
 from .kernels import chunked_cross_entropy, speed_up, wants_compiling
@@ -266,7 +265,7 @@ def finetune(
     compiled: str = "auto",  # whether to compile: yes, no, or auto: on CUDA with Triton
     checkpoint_every: int = 500,  # steps between checkpoints; a measurement has one too
     metadata: dict | None = None,  # what else a checkpoint remembers, ready for JSON
-    fresh: bool = False,  # remove the checkpoints in the folder and start again
+    fresh: bool | list[Path] = False,  # remove the checkpoints there, or these, first
     **settings,  # fields of `FineTuningConfig`
 ) -> list[dict]:  # step, epoch, loss and score, one row a measurement
     "Fine-tunes, resuming where a folder stopped; `UserError`, or `Stopped`"
@@ -285,8 +284,8 @@ def finetune(
     lock, own = folder_lock(folder, "fine-tuning"), pytorch_to_itself(device)
     with lock, pytorch_errors_in_one_line(), own:
         run = FineTuningRun(model, train, valid, config, **options)
-        if fresh:
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        for path in [folder / "checkpoints"] if fresh is True else fresh or ():
+            remove(path)
         with closing(run), ExitStack() as stack:
             run.start(folder, metadata or {})
             stack.enter_context(stop_signals(run.note_signal))
@@ -337,17 +336,22 @@ def finetune_seeds(
     if sizes[0] != sizes[1]:
         wrong = f"the network has {sizes[0]:,} entries in its vocabulary, its tokenizer"
         raise UserError(f"{wrong} {sizes[1]:,}; give the one it was trained with")
+    if not 0 <= lm_weight < float("inf"):
+        raise UserError(f"lm_weight is {lm_weight}; expected a number from 0")
     folder, device = as_path(folder), choose_device(device)
     metric, scores = task.metric.__name__, []
     metadata = {"vocabulary": tokenizer.fingerprint}
     metadata["task"] = asdict(task) | {"metric": metric}
     options |= dict(metric=task.metric, metadata=metadata)
+    old = [folder / "result.json", *folder.glob("seed-*/checkpoints")]
+    fresh = old if options.pop("fresh", False) else False  # those of all seeds
     for seed in range(whole_number("seeds", seeds)):
         with torch.random.fork_rng([]):
             torch.manual_seed(seed)
             model = TaskModel(pretrained, task.outputs, lm_weight).to(device)
         run = folder / f"seed-{seed}"
-        history = finetune(model, train, valid, run, seed=seed, **options)
+        more = dict(seed=seed, fresh=fresh)
+        history, fresh = finetune(model, train, valid, run, **more, **options), False
         tokenizer.save(run / "tokenizer")
         scores.append(max(row["score"] for row in history))
     result = {"task": task.name, "metric": metric, "scores": scores}
@@ -355,6 +359,17 @@ def finetune_seeds(
     result |= {"highest": max(scores), "best": f"seed-{np.argmax(scores)}"}
     write_text(folder / "result.json", json.dumps(result, indent=1))
     return result
+
+
+def _network_of(metadata):
+    "The network, without its weights, and the task that a checkpoint tells of"
+    parts = metadata["task"].items()  # JSON has lists for tuples
+    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in parts}
+    parts["metric"] = getattr(tasks, parts["metric"], accuracy)
+    task, sizes = tasks.Task(**parts), checkpoints.config_from_dict(metadata["model"])
+    small = GPT(replace(sizes, vocab_size=sizes.vocab_size - 3))  # it gets three more
+    settings = (metadata["training"][name] for name in ("lm_weight", "dropout"))
+    return speed_up_task(TaskModel(small, task.outputs, *settings)), task
 
 
 def load_finetuned(
@@ -370,15 +385,13 @@ def load_finetuned(
         reason = f"there is no finished fine-tuning in {folder}"
         raise UserError(f"{reason}; make one with gpt1_finetune, or name its folder")
     tokenizer = load_tokenizer(folder / "tokenizer")
-    if tokenizer.fingerprint != metadata["vocabulary"]:
+    if tokenizer.fingerprint != metadata.get("vocabulary"):
         wrong = f"the vocabulary in {folder / 'tokenizer'} is not that of the network"
         raise UserError(f"{wrong}; put the right one back")
-    parts = metadata["task"].items()  # JSON has lists for tuples
-    parts = {k: tuple(v) if isinstance(v, list) else v for k, v in parts}
-    parts["metric"] = getattr(tasks, parts["metric"], accuracy)
-    task, sizes = tasks.Task(**parts), checkpoints.config_from_dict(metadata["model"])
-    small = GPT(replace(sizes, vocab_size=sizes.vocab_size - 3))  # it gets three more
-    settings = (metadata["training"][name] for name in ("lm_weight", "dropout"))
-    model = speed_up_task(TaskModel(small, task.outputs, *settings))
+    try:
+        model, task = _network_of(metadata)
+    except (AttributeError, KeyError, TypeError) as error:
+        reason = f"cannot use {path / 'checkpoint.json'} ({type(error).__name__})"
+        raise UserError(f"{reason}; use the version of gpt1 that wrote it") from None
     checkpoints.load_weights(path, model)
     return model.to(choose_device(device)).eval(), task, tokenizer

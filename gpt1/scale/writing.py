@@ -133,8 +133,8 @@ def check_options(
     seed: int | None = None,  # from 0
 ) -> None:
     "Raises `UserError` for an argument of `write` that cannot be"
-    whole_number("length", length)
-    whole_number("samples", samples)
+    whole_number("length", length, most=1 << 30)
+    whole_number("samples", samples, most=1 << 16)
     whole_number("seed", 0 if seed is None else seed, 0, 2**63 - 1)
     if samples > 1 and temperature == 0:
         always = "temperature 0 always takes the most probable token"

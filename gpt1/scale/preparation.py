@@ -577,13 +577,13 @@ def prepare(
     settings: dict | None = None,  # more for the manifest, which a resume must have too
 ) -> dict:  # the manifest
     "Tokenises a corpus to shards; resumes where an earlier call was killed"
-    check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_tokenizer")
     folder, processes = as_path(folder), whole_number("processes", processes, most=1024)
     numbers = _checked_numbers(valid_fraction, shard_ids=shard_ids, longest=longest)
     if not isinstance(texts, Source):
         check_documents(texts)
         texts = source_of_list(texts, str(source))
     with folder_lock(folder, "preparing data"):
+        check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_tokenizer")
         settings = numbers | (settings or {})
         preparation = _Preparation(folder, read_progress(folder), texts, settings)
         return preparation.run(tokenizer, processes, max_skipped)

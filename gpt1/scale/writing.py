@@ -332,8 +332,9 @@ class TextStream:
         "What has been held back"
         if self.is_bytes:
             return self.decoder.decode(b"", final=True)
-        word, self.word = self.word, []
-        return self.spacing(self.tokenizer.decode(word)) if word else ""
+        word, self.word = self.tokenizer.decode(self.word), []
+        parts = re.split("(\n)", word)  # a break may follow a word that is cut off
+        return "".join(self.spacing(part) for part in parts if part)
 
 # %% ../../nbs/scale/31_writing.ipynb #da12cb3f
 def _pieces(texts, steps):

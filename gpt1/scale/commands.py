@@ -117,8 +117,8 @@ def command(
                     named = signature.bind(*arguments, **named).arguments
                     for name, value in named.items():
                         if value in ("", [""]) and name != "prompts":
-                            advice = "give a value, or leave it out"
-                            raise UserError(f"{name} is empty; {advice}")
+                            expected = "give a value, or leave it out"
+                            raise UserError(f"{name} is empty; {expected}")
                         if isinstance(value, str) and name != "prompts":
                             # ~ is the home folder
                             named[name] = os.path.expanduser(value)

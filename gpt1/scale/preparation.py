@@ -472,9 +472,8 @@ class _Preparation:
             self._write(encoded)
         usable = sum(self.manifest[split]["documents"] for split in SPLITS)
         error = skipped_error(self.manifest["skipped"], usable, max_skipped)
-        if self.source.share == (0, 1):
-            error = error or empty_split_error(self.manifest)
-        if error:
+        error = error or empty_split_error(self.manifest)
+        if error and self.source.share == (0, 1):  # a part may hold one document
             if self.next in (None, [0, 0]):  # else it can be resumed
                 _clear(self.folder)
             raise error
@@ -733,7 +732,7 @@ def prepare_source(
         if preparation.is_finished:
             print(f"{folder} is prepared already; checking it …", flush=True)
         else:
-            _check_first(share, longest, max_skipped)
+            _check_first(corpus, longest, max_skipped)
             if tokenizer is None:
                 tokenizer = _vocabulary(preparation, corpus, vocab_size, processes)
             cost = estimate_cost(share, tokenizer, longest)

@@ -247,13 +247,12 @@ def fine_tuning(result):
     bfloat16 = lambda: torch.autocast(DEVICE.type, torch.bfloat16)
     for name, mean, count in (("CoLA", 12, 1024), ("RACE", 400, 256)):
         sizes = rng.gamma(6, mean / 6, count).astype(int).clip(4, PAPER.context - 2)
-        ids = [[V, *rng.integers(1, V, size), V + 2] for size in sizes]
-        examples = [Example([list(map(int, x))[: PAPER.context]], int(rng.integers(2))) for x in ids]
-        examples = [Example([e.sequences[0][:-1] + [V + 2]], e.target) for e in examples]
+        ids = [[V, *rng.integers(1, V, size).tolist(), V + 2] for size in sizes]
+        examples = [Example([sequence], int(rng.integers(2))) for sequence in ids]
         torch.manual_seed(0)
-        more = dict(n_positions=PAPER.context, n_embd=PAPER.width, n_layer=PAPER.layers)
+        more = dict(vocab_size=V + 3, n_positions=PAPER.context, n_embd=PAPER.width, n_layer=PAPER.layers)
         more |= dict(n_head=PAPER.heads, num_labels=2, pad_token_id=0)
-        theirs = OpenAIGPTForSequenceClassification(OpenAIGPTConfig(V + 3, **more)).to(DEVICE)
+        theirs = OpenAIGPTForSequenceClassification(OpenAIGPTConfig(**more)).to(DEVICE)
         optimizer = torch.optim.AdamW(theirs.parameters(), fused=DEVICE.type == "cuda")
         ours = TaskModel(GPT(PAPER), 2, lm_weight=0.0).to(DEVICE)
         settings = finetuning.FineTuningConfig()

@@ -201,6 +201,7 @@ def read_table(
     path: str | Path,  # .tsv, .csv, .json or .jsonl, also with .xz; or RACE's passages
     columns: tuple[str, ...] = (),  # names, if the file may lack the line of them
     inside: str = "",  # RACE: the folder in its archive, such as train/middle
+    least: float = 0.99,  # share of the lines that must have all columns
 ) -> list[dict]:  # rows
     "Rows of a file (tabs without quoting); `UserError` if it cannot be read"
     path = Path(path)
@@ -227,8 +228,9 @@ def read_table(
         if twice := [name for name in columns if name and columns.count(name) > 1]:
             raise UserError(f"{path} has two columns {twice[0]}; rename one of them")
     rows = [dict(zip(columns, line)) for line in lines if len(line) == len(columns)]
-    if len(rows) < 0.99 * len(lines):
-        raise UserError(f"{path}: many lines do not have {len(columns)} columns")
+    if len(rows) < least * len(lines):
+        count = f"{len(lines) - len(rows):,} of {len(lines):,} lines"
+        raise UserError(f"{path}: {count} do not have {len(columns)} columns")
     return rows
 
 # %% ../nbs/12_tasks.ipynb #19e7c065

@@ -461,7 +461,8 @@ def _train(folder, options):
         if group.is_main_process:
             _print_plan(folder, options, sizes, settings, group.world_size)
         more = dict(tensorboard=options["tensorboard"], **options["computing"])
-        more |= dict(sample=partial(_sample, data.tokenizer()), group=group)
+        write = _scale.writing.write  # imported now, not while a signal has to wait
+        more |= dict(sample=partial(_sample, write, data.tokenizer()), group=group)
         _scale.runs.train(folder, data, sizes, settings, **more)
         if group.is_main_process:
             print("\n" + _report(folder, data, options["device"]))
@@ -469,7 +470,7 @@ def _train(folder, options):
             print(f"\n{folder / 'loss.png'} shows the loss; write more with: {again}")
 
 
-def _sample(tokenizer, model):
+def _sample(write, tokenizer, model):
     "A text that is printed while the network is trained"
     options = dict(length=40, temperature=0.8, seed=0)
     return _scale.writing.write(model, tokenizer, "", **options)[0]
@@ -678,7 +679,7 @@ def _own_task(data, valid, text, label):
     if data is None or not as_path(data).is_file():
         raise UserError(f"data is {data!r}; with --text expected a file, such as a CSV")
     tasks, columns = _gpt1.tasks, tuple(map(str.strip, text.split(",")))
-    rows = tasks.read_table(as_path(data))
+    rows = tasks.read_table(as_path(data), least=1)
     for number, row in enumerate(rows, 1):
         if row.get(label) in (None, ""):
             names = f"{label}; its columns: {', '.join(row)}"
@@ -694,7 +695,7 @@ def _own_task(data, valid, text, label):
     form = "classification" if len(columns) == 1 else "entailment"
     task = tasks.Task(Path(data).stem, form, columns, labels, label)
     if valid is not None:
-        return task, rows, tasks.read_table(as_path(valid))
+        return task, rows, tasks.read_table(as_path(valid), least=1)
     order = random.Random(0).sample(range(len(rows)), len(rows))
     held_out = {*order[: -(-len(rows) // 10)]}
     train = [row for number, row in enumerate(rows) if number not in held_out]
@@ -737,7 +738,8 @@ def gpt1_finetune(
     else:
         task, *splits = _own_task(data, valid, text, label)
     if limit is not None:
-        splits[0] = splits[0][: whole_number("limit", limit)]
+        count = min(whole_number("limit", limit), len(splits[0]))
+        splits[0] = random.Random(0).sample(splits[0], count)  # files may be sorted
     folder = as_path(out or f"runs/{task.name}")
     others = "checkpoints", "manifest.json", "config.json", "params_shapes.json"
     _check_free(folder, *others)
@@ -820,7 +822,7 @@ def gpt1_predict(
     model, task, tokenizer = _scale.finetuning.load_finetuned(folder, device)
     is_table = re.search(r"\.(csv|tsv|json)(\.xz)?$", file or "")
     if submission or is_table:
-        rows = _gpt1.tasks.read_table(as_path(submission or file))
+        rows = _gpt1.tasks.read_table(as_path(submission or file), least=1)
     else:
         rows = _rows_of(task, _read_text(file or "-", "the texts"))
     context = model.transformer.config.context

@@ -394,6 +394,9 @@ def _check_options(folder, options, world_size):
     whole_number("micro_batch", options.get("micro_batch", 1))
     if options["tensorboard"]:
         _scale.runs.tensorboard_writer()  # `UserError` if it is not installed
+        if str(folder).encode(errors="ignore").decode() != str(folder):
+            reason = "its name is not UTF-8; choose another --out"
+            raise UserError(f"TensorBoard can't write to {folder}: {reason}")
     if options["resume"] and not _scale.checkpoints.checkpoint_folders(folder):
         advice = "leave --resume out to start one"
         raise UserError(f"there is no run to resume in {folder}; {advice}")

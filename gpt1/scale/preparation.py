@@ -18,6 +18,7 @@ from contextlib import closing, suppress
 from copy import copy
 from dataclasses import replace
 from itertools import islice
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -192,7 +193,7 @@ def skipped_error(
     max_skipped: float,  # share of malformed ones at most, empty ones apart
 ) -> UserError | None:  # an exception to raise; None if there are not too many
     "What is wrong with a corpus of which too little can be used"
-    if not 0 <= max_skipped <= 1:
+    if not isinstance(max_skipped, Real) or not 0 <= max_skipped <= 1:
         expected = "expected a share of the documents, from 0 to 1"
         return UserError(f"max_skipped is {max_skipped}; {expected}")
     counts = {why: noted[why]["documents"] for why in noted if why != "empty"}

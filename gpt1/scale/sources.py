@@ -418,9 +418,13 @@ def _count_text(kind, files, column):
 _SEPARATORS = re.compile(rb"<\|[\w ]+\|>|</s>|\[(?:EOS|SEP)\]")
 
 
-def _notice_separators(path):
-    "Says so if a text file seems to have marks at the ends of its documents"
+def _notice_separators(path, separator):
+    "Says so if the marks at the ends of documents seem to be others than what is given"
     lines = filter(None, islice(lines_of(path), 10_000))
+    if separator:
+        if not any(separator.encode() in line for line in lines):
+            print(f"{path}: no {separator} in its first 10,000 lines", file=sys.stderr)
+        return
     marks = Counter(mark for line in lines for mark in _SEPARATORS.findall(line))
     for mark, count in marks.most_common(1):
         if count > 1:
@@ -438,8 +442,7 @@ def _source_of_files(
         options = {"whole": whole, "longest": longest, "separator": separator}
         reader = partial(_read_text, **options)
         identity = {"boundary": separator or ("file" if whole else "blank")}
-        if not separator:
-            _notice_separators(files[0])
+        _notice_separators(files[0], separator)
     elif kind == "json":
         reader = partial(_read_json_lines, column=column, longest=longest)
         first = next(lines_of(files[0], 4 * longest), None)

@@ -71,7 +71,7 @@ def token_losses(
     "Loss of every token, each counted once; `UserError` for a stride that cannot be"
     ids, T = _as_array(ids), model.config.context
     stride = T if stride is None else stride
-    if stride not in range(1, T + 1):
+    if not hasattr(stride, "__index__") or stride not in range(1, T + 1):
         expected = f"expected a whole number from 1 to the context, {T}"
         raise UserError(f"stride is {stride!r}: {expected}")
     if len(ids) < 2:

@@ -48,8 +48,9 @@ def with_temperature(
     if not isinstance(temperature, Real) or not 0 <= temperature < math.inf:
         expected = "it must be a number of at least 0: 0 takes the most probable token"
         raise UserError(f"temperature is {temperature!r}; {expected}")
-    if logits.isnan().any():
-        raise UserError("the logits are NaN: training diverged, train the network anew")
+    if not logits.amax(-1).isfinite().all():
+        wrong = "the logits are NaN or infinite"
+        raise UserError(f"{wrong}: training diverged, train the network anew")
     logits = logits.double()
     if temperature == 0:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).double()
@@ -89,7 +90,7 @@ def top_p_filter(
         raise UserError(f"top_p is {p!r}; {expected}: the probability to keep")
     ranked, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
     before = F.pad(ranked.cumsum(-1)[..., :-1], (1, 0))  # sum of the more probable
-    return put_back(ranked * ((before < p) | (p == 1)), tokens)
+    return put_back(ranked * ((before < p) | bool(p == 1)), tokens)
 
 # %% ../nbs/08_generation.ipynb #b3b23b0d
 def distribution(

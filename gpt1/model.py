@@ -37,7 +37,8 @@ class GPTConfig:
             split = f"width {self.width} cannot be split into {self.heads} equal heads"
             raise UserError(f"{split}: choose a width that is a multiple of heads")
         if type(self.dropout) not in (int, float) or not 0 <= self.dropout < 1:
-            raise UserError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
+            expected = "a number (float) of at least 0 and below 1"
+            raise UserError(f"dropout must be {expected}, not {self.dropout!r}")
 
 # %% ../nbs/04_model.ipynb #53c1a86e
 PRESETS = {

@@ -104,7 +104,7 @@ def network_with(
 ) -> GPT:  # on the CPU, in evaluation mode
     "A network with these weights, which are copied"
     with torch.device("meta"):
-        model = GPT(config)
+        model = GPT(config).float()
     model.to_empty(device="cpu").load_state_dict(weights)
     return model.eval()
 

@@ -295,6 +295,7 @@ def load_model(
             f"the vocabulary in {run / 'tokenizer'} is not the one the model in {path} "
             "was trained with; put the right one back"
         )
-    model = GPT(config_from_dict(metadata["model"])).to(choose_device(device))
-    load_weights(path, model)
+    with torch.device("meta"):  # draws no weights, as they would not be used
+        model = GPT(config_from_dict(metadata["model"])).float()
+    load_weights(path, model.to_empty(device=choose_device(device)))
     return model.eval(), tokenizer

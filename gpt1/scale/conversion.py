@@ -32,7 +32,7 @@ from ..pretrained import transposed, weights_among
 from .checkpoints import load_model, load_tensors, save_checkpoint
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, files_of
 from .fast_encoding import load_tokenizer
-from .files import as_path
+from .files import as_path, check_kind
 
 # %% ../../nbs/scale/32_conversion.ipynb #fce1fd66
 _EXACT = (torch.float32, torch.float16, torch.bfloat16)  # each number is a float32
@@ -61,15 +61,22 @@ def import_weights(
     return weights
 
 # %% ../../nbs/scale/32_conversion.ipynb #00ff32ae
+_NETWORK = "a network (GPT), such as of load_model"
+
+
 def export_weights(
     model: GPT,  # the network
 ) -> dict[str, torch.Tensor]:  # float32, by the names of `transformers`
     "Our weights in the layout of `transformers`; `UserError` if not finite"
-    weights = model.state_dict()
+    check_kind(model, "token_embedding", _NETWORK)
+    weights, names = model.state_dict(), tensor_names(model.config.layers)
+    if weights.keys() != names.keys():
+        reason = "it is compiled, packed for writing, or of another class"
+        raise UserError(f"expected {_NETWORK}: {reason}; give the GPT inside")
     _check_numbers(weights, "the network")
     return {
         theirs: transposed(ours, weights[ours]).float().cpu().contiguous()
-        for ours, theirs in tensor_names(model.config.layers).items()
+        for ours, theirs in names.items()
     }
 
 # %% ../../nbs/scale/32_conversion.ipynb #3b55b455
@@ -108,6 +115,7 @@ def _check_fit(model, tokenizer, kinds=BPETokenizer):
     if not isinstance(tokenizer, kinds):
         expected = "this format goes with GPT-1's own, a BPETokenizer"
         raise UserError(f"the tokenizer is a {type(tokenizer).__name__}; {expected}")
+    check_kind(model, "token_embedding", _NETWORK)
     rows, entries = model.config.vocab_size, tokenizer.vocab_size
     if rows != entries:
         wrong = f"the network has {rows:,} rows for tokens"
@@ -302,11 +310,11 @@ def to_huggingface(
     tokenizer: BPETokenizer,  # its tokenizer
 ) -> None:
     "Writes a folder for `transformers`, with tokenizer; `UserError` if it can't"
+    _check_fit(model, tokenizer)
     config = model.config
     if config.inner != 4 * config.width:
         expected = f"transformers' GPT-1 has 4 times the width, {4 * config.width}"
         raise UserError(f"the inner width is {config.inner}; {expected}")
-    _check_fit(model, tokenizer)
     weights = {f"transformer.{name}": t for name, t in export_weights(model).items()}
     files = _huggingface_files(config, tokenizer.vocabulary[UNKNOWN])
     with new_folder(folder) as temporary:

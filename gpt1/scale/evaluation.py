@@ -24,7 +24,7 @@ from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .fast_encoding import unknown_in_words
 from .prepared_data import document_starts
-from .files import as_path, whole_number
+from .files import as_path, check_kind, whole_number
 from .preparation import encode_chunk, note_skipped, skipped_error
 from .preparation import skipped_in_words
 from .sources import LONGEST, open_source
@@ -37,7 +37,8 @@ def evaluation_batch(
     stride: int | None = None,  # tokens that count in each window, S; None: context
 ) -> int:  # windows in a batch, at least 1, at most 256
     "How many windows to score at a time, so that logits and the widest layer fit"
-    S = stride or config.context
+    is_stride = isinstance(stride, int) and stride > 0  # `token_losses` refuses others
+    S = stride if is_stride else config.context
     a_window = S * config.vocab_size + config.context * config.inner
     return max(1, min(256, (1 << 25) // a_window))  # 2^25 numbers are 128 MiB
 
@@ -87,6 +88,8 @@ def evaluate(
     limit: int | None = None,  # measure on the first so many ids; None for all
 ) -> list[dict]:  # a row a model, as `score` gives them
     "Network and baselines on the same held-out tokens; `UserError` if sizes do not fit"
+    check_kind(model, "token_embedding", "a network (GPT), such as of load_model")
+    check_kind(prepared, "valid", "data opened by gpt1.open_prepared")
     if model.config.vocab_size != prepared.vocab_size:
         raise UserError(
             f"the network has {model.config.vocab_size:,} entries in its vocabulary, "
@@ -116,6 +119,7 @@ def encode_source(
     **reading,  # column, split, config, boundary, separator, streaming: `open_source`
 ) -> tuple:  # ids, bytes and starts of documents, as `held_out_ids` gives them
     "Encodes documents until there are enough ids, skipping the malformed; `UserError`"
+    limit = None if limit is None else whole_number("limit", limit)
     parts, starts, total, size = [[tokenizer.end_of_document]], [], 0, 0
     corpus, noted = open_source(source, longest=longest, **reading), {}
     for number, one in enumerate(corpus.walk()):
@@ -251,7 +255,7 @@ def score_choices(
     "`score_choices` of notebook 09; a prefix that all share is computed once"
     prefix, sizes, count = prefixes[0], [*map(len, continuations)], len(continuations)
     begin, end = len(prefix), len(prefix) + max(sizes)
-    is_shared = count > 1 and all(other == prefix for other in prefixes)
+    is_shared = 1 < count == len(prefixes) and all(p == prefix for p in prefixes)
     if not is_shared or not prefix or not all(sizes) or end > model.config.context:
         return plain.score_choices(model, prefixes, continuations, mean=mean)
     padded = [ids + [0] * (max(sizes) - len(ids)) for ids in continuations]

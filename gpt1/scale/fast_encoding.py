@@ -157,6 +157,15 @@ class _ChunkTable(threading.local):
 _SIZE = _DEPENDENT = 0xFFFFFFFF  # a span's size; alone: the chunk needs its line
 
 # %% ../../nbs/scale/23_fast_encoding.ipynb #71f667dd
+def _whole_numbers(ids):
+    "Ids as a list of `int`; `UserError` for what is not a list of ids"
+    try:
+        return [index(number) for number in ids]
+    except TypeError:
+        kind = f"expected the ids of one text, whole numbers; got {type(ids).__name__}"
+        raise UserError(f"{kind}; decode several texts one by one") from None
+
+
 class _InBatches:
     "For a tokenizer with `encode_joined`: documents in batches, in several processes"
 
@@ -333,6 +342,10 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         joined = self._ids_of_chunk["\x7f"].join(encoded)
         return np.frombuffer(joined, self.dtype).tolist()
 
+    def decode(self, ids: Iterable[int]) -> str:
+        "As in `BPETokenizer`; `UserError` also for what is not a list of ids"
+        return super().decode(_whole_numbers(ids))
+
     @classmethod
     def load(cls, source: str | Path) -> "FastBPETokenizer":
         "As in `BPETokenizer`; also from owner/name on the Hub, or `tokenizer.json`"
@@ -427,7 +440,7 @@ class GPT2Tokenizer(_InBatches):
 
     def decode(self, ids: Iterable[int]) -> str:
         "As in `BPETokenizer`; bytes that are not UTF-8 become U+FFFD"
-        ids = [index(number) for number in ids]
+        ids = _whole_numbers(ids)
         for number in ids:
             if not 0 <= number < self.vocab_size:
                 raise UserError(f"id {number} does not exist: the ids are 0 to 50,256")

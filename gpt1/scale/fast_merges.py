@@ -9,7 +9,7 @@ __all__ = ['check_text', 'repair', 'spacy_exceptions', 'Cache', 'words_of_chunk'
 # %% ../../nbs/scale/22_fast_merges.ipynb #e9ec372f
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, combinations
 
@@ -87,6 +87,17 @@ def _splitter(exceptions=True):
     searches = base.prefix_search.__self__.match, suffix_search, base.infix_finditer
     return Tokenizer(base.vocab, rules, *searches, base.token_match, base.url_match)
 
+
+_STRINGS = 1 << 19  # that spaCy may hold, at half a kilobyte each
+
+
+def _split_text(text):
+    "The tokens of a text; spaCy, which forgets no token, is loaded anew in time"
+    if len(_splitter().vocab.strings) > _STRINGS:
+        english_splitter.cache_clear()
+        _splitter.cache_clear()
+    return [token.text for token in _splitter()(text)]
+
 # %% ../../nbs/scale/22_fast_merges.ipynb #0f3671d4
 @lru_cache(maxsize=1)
 def spacy_exceptions() -> tuple:  # a dictionary, and two sets of tuples of tokens
@@ -152,7 +163,7 @@ def _split_part(part):
             return tuple(filter(None, (quote, core.lower(), dots, end.lower())))
     if len(part) > 200:
         return None
-    tokens = [token.text for token in _splitter()(part)]
+    tokens = _split_text(part)
     if part not in exceptions and (len(tokens) > 50 or _depends_on_context(tokens)):
         return None
     return tuple(token.lower() for token in tokens)
@@ -182,15 +193,18 @@ def words_of_line(
 ) -> list[str]:  # its words, in lower case
     "All chunks of a line at once, as spaCy takes them"
     line = standardise(" ".join(chunks))
-    return [token.text.lower() for token in _splitter()(line)]
+    return [token.lower() for token in _split_text(line)]
 
 # %% ../../nbs/scale/22_fast_merges.ipynb #8c8f542d
 def check_documents(
     texts: Iterable[str],  # what should be documents
 ) -> None:
     "Raises `UserError` for a single text, or for what is not a list of texts at all"
-    if isinstance(texts, str | bytes | dict) or not isinstance(texts, Iterable):
+    is_table = hasattr(texts, "columns")  # of pandas, polars or Arrow
+    is_list = isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping)
+    if is_table or not is_list:
         kind, advice = type(texts).__name__, "put a single text into a list"
+        advice = "name one of its columns" if is_table else advice
         raise UserError(f"expected a list of documents, got {kind}; {advice}")
 
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['allowed_cpus', 'peak_rss', 'as_path', 'looking_at', 'exists', 'remove', 'size_in_words', 'time_in_words',
-           'check_disk_space', 'whole_number', 'map_in_processes', 'folder_lock', 'is_locked', 'file_hash',
-           'file_records', 'Stopped', 'stop_signals', 'plain_output']
+           'check_disk_space', 'whole_number', 'check_kind', 'map_in_processes', 'folder_lock', 'is_locked',
+           'file_hash', 'file_records', 'Stopped', 'stop_signals', 'plain_output']
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0005
 import errno
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain, islice, product, repeat
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from operator import index
 from pathlib import Path, PurePosixPath
 
@@ -80,11 +80,15 @@ def as_path(
     "A path as it is used from here on; `UserError` for what is not a path"
     try:
         expanded = Path(os.path.expanduser(path))
-    except TypeError:
-        raise UserError(f"expected a path, got {path!r}; give a str or Path") from None
+        is_path = str(path) != "" and b"\0" not in os.fsencode(expanded)
+    except (TypeError, UnicodeError):
+        is_path = False
+    if not is_path:
+        raise UserError(f"expected a path, got {path!r}; give a str or Path")
     if re.match(r"\w{2,}:/", str(path)):
         advice = "download it and give the path, or for a repository owner/name"
         raise UserError(f"{path} is a URL; {advice}")
+    exists(expanded)  # says so if the system does not even look, as for too long a name
     if expanded.parts[:1] == ("~",):
         raise UserError(f"there is no home folder for {path}; give the whole path")
     return expanded
@@ -175,6 +179,16 @@ def whole_number(
         raise UserError(f"{name} is {value!r}; {expected}")
     return number
 
+
+def check_kind(
+    value,  # what the user gave
+    attribute: str,  # what a value of the right kind has
+    expected: str,  # the right kind, in words
+) -> None:
+    "Raises `UserError` for a value of another kind, as a path in the place of a network"
+    if getattr(value, attribute, None) is None:
+        raise UserError(f"expected {expected}; got {type(value).__name__}")
+
 # %% ../../nbs/scale/20_files.ipynb #a20f0021
 _START = "fork" if sys.platform == "linux" else "spawn"  # how worker processes begin
 _STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -204,7 +218,8 @@ def map_in_processes(
     "Maps a function over items in worker processes; `UserError` if one is killed"
     processes = whole_number("processes", processes)
     in_notebook = function.__module__ == "__main__"  # a spawned process can't import it
-    if processes == 1 or (_START == "spawn" and in_notebook):
+    childless = current_process().daemon  # as a worker of `multiprocessing.Pool` is
+    if processes == 1 or childless or (_START == "spawn" and in_notebook):
         for item in items:
             yield item, function(item, *shared)
         return

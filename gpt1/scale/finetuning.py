@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,13 @@ from ..optimizer import linear_schedule, parameter_groups
 from . import checkpoints
 from .checkpoints import CHECKPOINT_FILES, checkpoint_folders, read_metadata
 from .fast_encoding import FastBPETokenizer, load_tokenizer
-from .files import as_path, folder_lock, plain_output, remove
+from .files import as_path, check_kind, folder_lock, plain_output, remove
 from .files import stop_signals, whole_number
 from .kernels import ChunkedLossGPT, FusedAdam, choose_device
 from .kernels import chunked_cross_entropy, speed_up, wants_compiling
 from .runs import Run, Settings, bfloat16_autocast
 from .runs import default_micro_batch_size, fit_in_memory
-from .runs import pytorch_errors_in_one_line
+from .runs import pytorch_errors_in_one_line, pytorch_to_itself
 
 # %% ../../nbs/scale/30_finetuning.ipynb #a1e43b6f
 POOL = 50  # batches that are sorted together
@@ -108,6 +109,8 @@ def predict(
     bfloat16: bool = True,  # 16-bit numbers, where the device has them
 ) -> torch.Tensor:  # logits (N, K) float32 on the CPU, in the order of the examples
     "Scores of classes or answers, without dropout; `UserError` where memory runs out"
+    if not examples:
+        raise UserError("there are no examples to predict; give at least one")
     device, parts, first = next(model.parameters()).device, [], 0
     order = np.argsort(-_lengths(examples), kind="stable")
     with evaluation_mode(model), bfloat16_autocast(device, bfloat16) or nullcontext():
@@ -230,6 +233,27 @@ class FineTuningRun(Run):
         checkpoints.save_checkpoint(*parts, keep=1)
 
 # %% ../../nbs/scale/30_finetuning.ipynb #8da67e91
+def _check_examples(model, examples):
+    "Raises `UserError` for an example that the network cannot read, or learn from"
+    context, V = model.transformer.config.context, model.transformer.config.vocab_size
+    for number, example in enumerate(examples):
+        sequences = getattr(example, "sequences", None)
+        if not (sequences and all(model.classify in ids for ids in sequences)):
+            expected = "expected an Example, each sequence with its `_classify_`"
+            raise UserError(f"example {number} is not as task_examples makes it; {expected}")
+        longest = max(map(len, sequences))
+        low, high = min(map(min, sequences)), max(map(max, sequences))
+        if longest > context or low < 0 or high >= V:
+            wrong = f"example {number} has {longest} ids from {low} to {high}"
+            limits = f"expected at most {context} ids, from 0 to {V - 1}"
+            raise UserError(f"{wrong}; {limits}")
+        count = len(sequences) if model.multiple_choice else model.head.out_features
+        is_class = isinstance(example.target, Integral)
+        if is_class and count > 1 and not 0 <= example.target < count:
+            wrong = f"example {number} has the target {example.target}"
+            raise UserError(f"{wrong}; expected a number from 0 to {count - 1}")
+
+
 def finetune(
     model: TaskModel,  # trained in place; ends with the best weights, evaluation mode
     train: list[Example],  # training set, at least a batch
@@ -245,16 +269,20 @@ def finetune(
     **settings,  # fields of `FineTuningConfig`
 ) -> list[dict]:  # step, epoch, loss and score, one row a measurement
     "Fine-tunes, resuming where a folder stopped; `UserError`, or `Stopped`"
+    check_kind(model, "transformer", "a TaskModel around the network")
     config, folder = FineTuningConfig(**settings), as_path(folder)
     whole_number("checkpoint_every", checkpoint_every)
     if len(train) < config.batch_size or not valid:
         sizes = f"{len(train)} training and {len(valid)} validation examples"
         need = f"expected at least {config.batch_size} (one batch) and 1"
         raise UserError(f"{sizes}; {need}")
+    _check_examples(model, [*train, *valid])
     options = dict(metric=metric, micro_batch_size=micro_batch_size)
-    options["compiled"] = wants_compiling(compiled, next(model.parameters()).device)
+    device = next(model.parameters()).device
+    options["compiled"] = wants_compiling(compiled, device)
     plain_output()
-    with folder_lock(folder, "fine-tuning"), pytorch_errors_in_one_line():
+    lock, own = folder_lock(folder, "fine-tuning"), pytorch_to_itself(device)
+    with lock, pytorch_errors_in_one_line(), own:
         run = FineTuningRun(model, train, valid, config, **options)
         for path in [folder / "checkpoints"] if fresh is True else fresh or ():
             remove(path)
@@ -301,6 +329,9 @@ def finetune_seeds(
     **options,  # as for `finetune`
 ) -> dict:  # task, metric, scores (one a seed), median, lowest, highest, best (folder)
     "Fine-tunes once for each seed, resuming where it stopped; `UserError`, `Stopped`"
+    check_kind(pretrained, "token_embedding", "a network, such as of load_model")
+    check_kind(task, "form", "a Task, such as in gpt1.tasks.TASKS")
+    check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_tokenizer")
     sizes = pretrained.config.vocab_size, tokenizer.vocab_size
     if sizes[0] != sizes[1]:
         wrong = f"the network has {sizes[0]:,} entries in its vocabulary, its tokenizer"
@@ -315,8 +346,9 @@ def finetune_seeds(
     old = [folder / "result.json", *folder.glob("seed-*/checkpoints")]
     fresh = old if options.pop("fresh", False) else False  # those of all seeds
     for seed in range(whole_number("seeds", seeds)):
-        torch.manual_seed(seed)
-        model = TaskModel(pretrained, task.outputs, lm_weight).to(device)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            model = TaskModel(pretrained, task.outputs, lm_weight).to(device)
         run = folder / f"seed-{seed}"
         more = dict(seed=seed, fresh=fresh)
         history, fresh = finetune(model, train, valid, run, **more, **options), False

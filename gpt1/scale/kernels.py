@@ -247,7 +247,7 @@ class FusedAdam(torch.optim.AdamW):
         for p in (p for group in self.param_groups for p in group["params"]):
             self.state[p] = {m: torch.zeros_like(p) for m in ("exp_avg", "exp_avg_sq")}
             self.state[p]["step"] = torch.zeros((), device=p.device).float()
-        self.grad_scale, self.found_inf = None, torch.zeros((), device=p.device)
+        self.grad_scale, self.found_inf = None, torch.zeros((), device=p.device).float()
         self.kernel_clips = p.device.type != "mps"  # see PyTorch PR 186360
 
     def step(

@@ -31,9 +31,9 @@ from ..data import read_shard, write_shard
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
 from .fast_encoding import unknown_in_words
 from .fast_merges import check_documents
-from .files import allowed_cpus, as_path, check_disk_space, exists
-from .files import file_records, folder_lock, looking_at, map_in_processes
-from .files import size_in_words, time_in_words, whole_number
+from .files import allowed_cpus, as_path, check_disk_space, check_kind
+from .files import exists, file_records, folder_lock, looking_at
+from .files import map_in_processes, size_in_words, time_in_words, whole_number
 from .sources import LONGEST, Malformed, Source, checked_text
 from .sources import cost_of, malformed_error, open_source
 from .sources import parse_part, share_of
@@ -473,9 +473,8 @@ class _Preparation:
             self._write(encoded)
         usable = sum(self.manifest[split]["documents"] for split in SPLITS)
         error = skipped_error(self.manifest["skipped"], usable, max_skipped)
-        if self.source.share == (0, 1):
-            error = error or empty_split_error(self.manifest)
-        if error:
+        error = error or empty_split_error(self.manifest)
+        if error and self.source.share == (0, 1):  # a part may hold one document
             if self.next in (None, [0, 0]):  # else it can be resumed
                 _clear(self.folder)
             raise error
@@ -584,6 +583,7 @@ def prepare(
         check_documents(texts)
         texts = source_of_list(texts, str(source))
     with folder_lock(folder, "preparing data"):
+        check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_tokenizer")
         settings = numbers | (settings or {})
         preparation = _Preparation(folder, read_progress(folder), texts, settings)
         return preparation.run(tokenizer, processes, max_skipped)
@@ -733,7 +733,7 @@ def prepare_source(
         if preparation.is_finished:
             print(f"{folder} is prepared already; checking it …", flush=True)
         else:
-            _check_first(share, longest, max_skipped)
+            _check_first(corpus, longest, max_skipped)
             if tokenizer is None:
                 tokenizer = _vocabulary(preparation, corpus, vocab_size, processes)
             cost = estimate_cost(share, tokenizer, longest)

@@ -91,7 +91,7 @@ def open_prepared(
     folder = as_path(folder)
     manifest = _find_manifest(folder)
     size, streams = manifest["vocab_size"], []
-    if vocab_size not in (None, size):
+    if vocab_size is not None and whole_number("vocab_size", vocab_size) != size:
         reason = f"was prepared with a vocabulary of {size:,} entries, the model has"
         advice = "prepare the data with the model's tokenizer"
         raise UserError(f"{folder} {reason} {vocab_size:,}; {advice}")

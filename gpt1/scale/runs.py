@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'Settings', 'TrainingConfig', 'recipe', 'bfloat16_autocast', 'is_out_of_memory',
-           'pytorch_errors_in_one_line', 'default_micro_batch_size', 'fit_in_memory', 'memory_used', 'read_log',
-           'tensorboard_writer', 'Log', 'draw_loss', 'Run', 'TrainingRun', 'train', 'status']
+           'pytorch_errors_in_one_line', 'pytorch_to_itself', 'default_micro_batch_size', 'fit_in_memory',
+           'memory_used', 'read_log', 'tensorboard_writer', 'Log', 'draw_loss', 'Run', 'TrainingRun', 'train', 'status']
 
 # %% ../../nbs/scale/29_runs.ipynb #a9af1149
 import dataclasses
@@ -13,10 +13,12 @@ import json
 import math
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -31,7 +33,7 @@ from .checkpoints import checkpoint_folders, read_metadata, resume
 from .checkpoints import save_checkpoint
 from .distributed import ProcessGroup, data_parallel
 from .distributed import evaluate_loss, local_device
-from .files import Stopped, as_path, folder_lock, is_locked
+from .files import Stopped, as_path, check_kind, folder_lock, is_locked
 from .files import peak_rss, plain_output, stop_signals, time_in_words
 from .files import whole_number
 from .kernels import FusedAdam, has_bfloat16, speed_up, wants_compiling
@@ -51,12 +53,17 @@ class Settings:
                 value = whole_number(name, value, 0 if can_be_zero else 1, 2**63 - 1)
                 object.__setattr__(self, name, value)  # one of NumPy is an `int` now
             elif field.type is float:
-                is_number = isinstance(value, int | float) and 0 <= value < math.inf
+                is_number = isinstance(value, Real) and 0 <= value < math.inf
                 if not is_number or (value == 0 and not can_be_zero):
                     least = "from 0" if can_be_zero else "above 0"
                     raise UserError(f"{name} is {value!r}; expected a number {least}")
-                if name in ("beta1", "beta2") and value >= 1:
+                if name in ("beta1", "beta2", "warmup") and value >= 1:
                     raise UserError(f"{name} is {value!r}; expected a number below 1")
+                object.__setattr__(self, name, float(value))
+            elif value not in (True, False):
+                raise UserError(f"{name} is {value!r}; expected True or False")
+            else:
+                object.__setattr__(self, name, bool(value))
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,28 @@ def pytorch_errors_in_one_line():
         raise UserError(f"cannot compile here ({reason}); use --compile no") from None
 
 # %% ../../nbs/scale/29_runs.ipynb #ff5f6871
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def pytorch_to_itself(
+    device: torch.device,  # where to compute
+) -> Iterator[None]:
+    "Inside, random numbers and modes are a run's own; `UserError` for a second thread"
+    if not _one_at_a_time.acquire(blocking=False):
+        reason = "another thread is training, and threads share their random numbers"
+        raise UserError(f"{reason}; wait for it, or use a process for each")
+    dtype, gpus = torch.get_default_dtype(), [device] * (device.type == "cuda")
+    try:
+        with torch.random.fork_rng(gpus), torch.autocast(device.type, enabled=False):
+            with torch.inference_mode(False), torch.enable_grad():
+                torch.set_default_dtype(torch.float32)
+                yield
+    finally:
+        torch.set_default_dtype(dtype)
+        _one_at_a_time.release()
+
+
 def default_micro_batch_size(
     device: torch.device,  # where to compute
     tokens: int,  # of one row
@@ -447,7 +476,7 @@ class TrainingRun(Run):
             self.record["valid_loss"] = self.evaluate()
             if sample and self.group.is_main_process:
                 with evaluation_mode(self.model):
-                    self.record["sample"] = sample(self.model)
+                    self.record["sample"] = str(sample(self.model))
         if self.group.is_main_process:
             self.log.write(self.record)
             self.show()
@@ -503,7 +532,13 @@ def train(
     group: ProcessGroup = ProcessGroup(),  # processes that train together
 ) -> dict:  # step, and valid_loss in nats a token (None if the log was removed)
     "Trains to the end, resuming where a run stopped; `UserError`, or `Stopped`"
+    check_kind(data, "identity", "data opened by gpt1.open_prepared")
+    check_kind(model_config, "layers", "sizes, a GPTConfig such as of gpt1.preset")
+    check_kind(config, "checkpoint_every", "settings, such as of gpt1.recipe")
     folder, device = as_path(folder), local_device(device)
+    if config.warmup >= config.steps:  # the rate would not reach its peak
+        wrong = f"warmup is {config.warmup:,} and steps {config.steps:,}"
+        raise UserError(f"{wrong}; expected fewer of warm-up, such as a tenth")
     whole_number("log_every", log_every)
     whole_number("keep", keep)
     if model_config.vocab_size != data.vocab_size:
@@ -518,7 +553,7 @@ def train(
     plain_output()
     periods = log_every, config.evaluate_every, config.checkpoint_every
     lock = folder_lock(folder, "training") if group.is_main_process else nullcontext()
-    with lock, pytorch_errors_in_one_line():
+    with lock, pytorch_errors_in_one_line(), pytorch_to_itself(device):
         run = TrainingRun(model_config, config, device, **options)
         with closing(run), ExitStack() as stack:
             run.start(folder, data, keep=keep, tensorboard=tensorboard)

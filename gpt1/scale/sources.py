@@ -558,6 +558,8 @@ def _check_arguments(source, kind, **given):
     meant = {"hub": ("column", "split", "config"), "text": ("boundary", "separator")}
     meant |= {"json": ("column",), "parquet": ("column",), "docstrings": ()}
     for name, value in given.items():
+        if not isinstance(value, str | None):
+            raise UserError(f"{name} is {value!r}; expected one name")
         if value != usual.get(name) and name not in meant[kind]:
             reason = f"has no meaning for {source} ({kind})"
             raise UserError(f"{name} {reason}; leave it out")

@@ -11,6 +11,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from itertools import chain
+from numbers import Integral
 from operator import index
 
 import torch
@@ -25,7 +26,7 @@ from ..common import UserError, evaluation_mode
 from ..generation import draw, top_k_filter, top_p_filter, uniform_draws, with_temperature
 from ..model import GPT
 from .fast_encoding import GPT2Tokenizer
-from .files import whole_number
+from .files import check_kind, whole_number
 
 # %% ../../nbs/scale/31_writing.ipynb #ec61c9b4
 def window_start(
@@ -73,8 +74,8 @@ class KeyValueCache:
         x = model.token_embedding(ids) + model.position_embedding(positions)
         for block, keys, values in zip(model.blocks, self.keys, self.values):
             q, k, v = block.attention.split_heads(x)
-            keys[numbers, :, positions] = k.transpose(1, 2)
-            values[numbers, :, positions] = v.transpose(1, 2)
+            keys[numbers, :, positions] = k.transpose(1, 2).to(keys.dtype)  # if autocast
+            values[numbers, :, positions] = v.transpose(1, 2).to(keys.dtype)
             k, v = keys[rows, :, :end], values[rows, :, :end]
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=None if last else mask)
             n = block.ln_1(x + block.attention.merge_heads(y))
@@ -109,7 +110,7 @@ def choose(
     probabilities = with_temperature(logits, temperature)
     size = probabilities.shape[-1]
     if top_k is not None:
-        least = probabilities.topk(min(top_k, size)).values[:, -1:]
+        least = probabilities.topk(min(int(top_k), size)).values[:, -1:]
     elif top_p is not None:
         least = (1 - top_p) / (2 * size)
     else:
@@ -139,6 +140,9 @@ def check_options(
         always = "temperature 0 always takes the most probable token"
         raise UserError(f"{always}, so {samples} samples would be copies; ask for 1")
     generation.distribution(torch.zeros(1, 2), temperature, top_k, top_p)
+
+
+_NETWORK = "a network (GPT), such as of load_model"
 
 
 def _as_rows(prompts, vocab_size):
@@ -186,11 +190,13 @@ def stream(
     "Continues each row, see `window_start`; `UserError` for an argument that cannot be"
     options = dict(temperature=temperature, top_k=top_k, top_p=top_p)
     check_options(length, seed=seed, **options)
+    check_kind(model, "position_embedding", _NETWORK)
     rows = _as_rows(prompts, model.config.vocab_size)
-    row_numbers = range(len(rows)) if row_numbers is None else row_numbers
-    if len(row_numbers) != len(rows) or min(row_numbers) < 0:
+    row_numbers = [*(range(len(rows)) if row_numbers is None else row_numbers)]
+    are_whole = all(isinstance(n, Integral) and n >= 0 for n in row_numbers)
+    if len(row_numbers) != len(rows) or not are_whole:
         expected = f"{len(rows)} prompts need as many row_numbers, from 0"
-        raise UserError(f"{expected}, not {[*row_numbers]}")
+        raise UserError(f"{expected}, not {row_numbers}")
     return _steps(model, rows, uniform_draws(seed, row_numbers, length), options)
 
 
@@ -202,6 +208,7 @@ def generate(
     **kwargs,  # as for `stream`
 ) -> torch.Tensor | list[list[int]]:  # (B, T + length) int64, or B lists, as the prompts were
     "Continues each row; `UserError` for an argument that cannot be"
+    check_kind(model, "position_embedding", _NETWORK)
     if not isinstance(prompts, torch.Tensor):
         prompts = _as_rows(prompts, model.config.vocab_size)
     tokens = stream(model, prompts, length, **kwargs)
@@ -325,8 +332,9 @@ class TextStream:
         "What has been held back"
         if self.is_bytes:
             return self.decoder.decode(b"", final=True)
-        word, self.word = self.word, []
-        return self.spacing(self.tokenizer.decode(word)) if word else ""
+        word, self.word = self.tokenizer.decode(self.word), []
+        parts = re.split("(\n)", word)  # a break may follow a word that is cut off
+        return "".join(self.spacing(part) for part in parts if part)
 
 # %% ../../nbs/scale/31_writing.ipynb #da12cb3f
 def _pieces(texts, steps):
@@ -355,6 +363,8 @@ def stream_text(
     "Writes texts side by side, prompt by prompt; `UserError` for an argument that cannot be"
     prompts = _as_prompts(prompts)
     check_options(length, samples, **kwargs)
+    check_kind(model, "position_embedding", _NETWORK)
+    check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_model")
     if model.config.vocab_size != tokenizer.vocab_size:
         reason = f"the network has {model.config.vocab_size:,} entries in its vocabulary"
         advice = "use the tokenizer the network was trained with"

@@ -73,7 +73,8 @@ def documents(
 
 def _text_files(folder):
     "The text files in a folder and below, without hidden and empty ones"
-    files = [f for f in sorted(folder.rglob("*.txt")) if f.is_file() and f.stat().st_size]
+    files = [f for f in sorted(folder.rglob("*.[tT][xX][tT]")) if f.is_file()]
+    files = [f for f in files if f.stat().st_size]
     return [f for f in files if not re.search(r"(^|/)\.", f.relative_to(folder).as_posix())]
 
 

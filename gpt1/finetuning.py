@@ -270,8 +270,11 @@ def read_story_cloze(
     path: str | Path,  # a CSV file of Story Cloze, as published
 ) -> list[Story]:
     "Rows of a published file (`datasets.py`, `_rocstories`); `UserError` for another format"
-    with open(Path(path).expanduser(), encoding="utf8", newline="") as file:
-        rows = list(csv.reader(file))[1:]
+    try:
+        with open(Path(path).expanduser(), encoding="utf8", newline="") as file:
+            rows = list(csv.reader(file))[1:]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"cannot read {path}: {error}; expected a CSV file in UTF-8") from None
     for number, row in enumerate(rows, 2):
         if len(row) != 8 or row[7] not in ("1", "2"):
             found = f"{len(row)} columns, the last {row[-1] if row else None!r}"

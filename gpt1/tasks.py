@@ -175,10 +175,11 @@ def _json_rows(text):
 def _race_rows(path, inside):
     "Questions of RACE, from a folder of passages or from the one inside an archive"
     if path.is_dir():
-        passages = {file.name: file.read_bytes() for file in path.glob("*.txt")}
+        passages = {file.name: file.read_bytes() for file in path.glob("[!.]*.txt")}
     else:
         with tarfile.open(path) as archive:
             files = [file for file in archive if f"/{inside}/" in f"/{file.name}"]
+            files = [file for file in files if "/." not in file.name]  # hidden ones
             passages = {file.name: archive.extractfile(file).read() for file in files}
     names, rows = ("article", "question", "options", "answer"), []
     for _, content in sorted(passages.items()):
@@ -210,6 +211,8 @@ def read_table(
         lines = [line for line in lines if any(line)]
     except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is not UTF-8; convert it to UTF-8 first"
         raise UserError(f"cannot read {path}: {reason}") from None
     if lines and len(lines[0]) != len(columns):
         columns = lines.pop(0)
@@ -262,7 +265,7 @@ def load_rows(
 # %% ../nbs/12_tasks.ipynb #952de861
 def _column(task, row, names):
     "The first of the alternatives a|b that the row has"
-    for name in names.split("|"):
+    for name in (names, *names.split("|")):
         if name in row:
             return name
     missing, columns = names.replace("|", " or "), ", ".join(row)
@@ -274,6 +277,7 @@ def _target(task, value, place):
     K, classes = task.score_classes, {}
     for number, names in enumerate(task.labels):
         classes |= dict.fromkeys(names.split("|"), number)
+    classes |= {names: number for number, names in enumerate(task.labels)}
     if not any(name.isdigit() for name in classes):  # as on the Hub
         classes |= {str(number): number for number in range(len(task.labels))}
     if str(value) in classes:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHECKPOINT_FILES', 'checkpoint_folders', 'save_checkpoint', 'read_metadata', 'read_checkpoint', 'newest_checkpoint',
-           'load_weights', 'check_trained_here', 'resume', 'config_from_dict', 'load_model']
+           'load_tensors', 'load_weights', 'check_trained_here', 'resume', 'config_from_dict', 'load_model']
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #b3dcf4c0
 import dataclasses
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 
 from ..common import UserError, write_atomically, write_text
 from ..finetuning import TaskModel
@@ -177,6 +177,16 @@ def newest_checkpoint(
     return None, {}
 
 # %% ../../nbs/scale/27_checkpoints.ipynb #5d902c75
+def load_tensors(
+    path: str | Path,  # a safetensors file
+) -> dict[str, torch.Tensor]:  # on the CPU
+    "The tensors of a file, whose name need not be UTF-8; `SafetensorError`"
+    try:
+        return load_file(path)
+    except SafetensorError:
+        return load(Path(path).read_bytes())
+
+
 @torch.no_grad()
 def load_weights(
     path: str | Path,  # the folder of one checkpoint, already checked
@@ -186,7 +196,7 @@ def load_weights(
     "Fills a network, and its optimizer if given; `UserError` if they do not fit"
     files = CHECKPOINT_FILES if optimizer else CHECKPOINT_FILES[:1]
     for file, tensors in zip(files, _tensors_of(model, optimizer)):
-        stored = load_file(Path(path) / file)
+        stored = load_tensors(Path(path) / file)
         shapes = {name: tensor.shape for name, tensor in tensors.items()}
         if {name: tensor.shape for name, tensor in stored.items()} != shapes:
             raise UserError(

@@ -20,13 +20,14 @@ from difflib import get_close_matches
 from functools import partial, wraps
 from hashlib import sha256
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 from fastcore.script import Param, anno_parser
 
 from .. import _leave
 from ..common import UserError, one_line_errors, write_text
-from .files import exists, is_locked, folder_lock, plain_output
+from .files import as_path, exists, is_locked, folder_lock, plain_output
 from .files import remove, stop_signals, time_in_words, whole_number
 
 # %% ../../nbs/scale/35_commands.ipynb #34c0001a
@@ -79,7 +80,7 @@ def _is_program(frame):
 _EXCLUSIVE = "--join --check", "--tokenizer --vocab_size", "--resume --fresh"
 _EXCLUSIVE += "--steps --minutes", "FOLDER --run", "PROMPTS --interactive"
 _EXCLUSIVE += "--greedy --temperature", "--task --text", "--task --label"
-_EXCLUSIVE += "--task --valid", "FILE --submission"
+_EXCLUSIVE += "--task --valid", "FILE --submission", "--boundary --separator"
 
 
 def _check_exclusive(given, parameters):
@@ -146,6 +147,8 @@ def gpt1_prepare(
     split: str = "train",  # split of a Hub data set
     config: str = None,  # configuration of a Hub data set
     boundary: str = "auto",  # one document of a text file: auto, file or blank
+    separator: str = None,  # what ends documents of a text file, as <|endoftext|>
+    max_skipped: float = 0.5,  # share of malformed documents at most
     streaming: bool = False,  # read while tokenising instead of downloading first
     processes: int = None,  # how many encode (default: one a CPU core)
     shard_ids: int = None,  # ids after which shards are written (default: 64 million)
@@ -169,7 +172,7 @@ def gpt1_prepare(
 # %% ../../nbs/scale/35_commands.ipynb #3a8de620
 _RECIPE = "steps", "batch_size", "learning_rate", "seed"
 _READING = "vocab_size", "valid_fraction", "column", "split", "config", "boundary"
-_READING += ("longest",)
+_READING += "longest", "separator"
 _RECORDED = "preset", "data", "minutes", "tokenizer", *_RECIPE, *_READING
 
 
@@ -223,7 +226,8 @@ def _data_of(folder, options, before):
             _check_reading(data, options)
     elif exists(data) or not _is_prepared(own) or opened(own).source != data:
         size = {"vocab_size": _gpt1.model.preset(options["preset"]).vocab_size}
-        size |= _pick(options, ["tokenizer", *_READING, "processes", "streaming"])
+        names = "tokenizer", *_READING, "max_skipped", "processes", "streaming"
+        size |= _pick(options, names)
         try:  # of data that are there it checks that they are the same
             _scale.preparation.prepare_source(data, own, **size)
         finally:
@@ -374,6 +378,9 @@ def _check_options(folder, options, world_size):
     whole_number("micro_batch", options.get("micro_batch", 1))
     if options["tensorboard"]:
         _scale.runs.tensorboard_writer()  # `UserError` if it is not installed
+        if str(folder).encode(errors="ignore").decode() != str(folder):
+            reason = "its name is not UTF-8; choose another --out"
+            raise UserError(f"TensorBoard can't write to {folder}: {reason}")
     if options["resume"] and not _scale.checkpoints.checkpoint_folders(folder):
         advice = "leave --resume out to start one"
         raise UserError(f"there is no run to resume in {folder}; {advice}")
@@ -408,7 +415,9 @@ def gpt1_train(
     split: str = None,  # split of a Hub data set (default: train)
     config: str = None,  # configuration of a Hub data set
     boundary: str = None,  # one document of a text file: auto, file or blank
+    separator: str = None,  # what ends documents of a text file, as <|endoftext|>
     longest: int = None,  # bytes of a document at most (default: 16 MiB)
+    max_skipped: float = 0.5,  # share of malformed documents at most
     processes: int = None,  # how many encode (default: one a CPU core)
     streaming: bool = False,  # read while tokenising instead of downloading first
     seed: int = 0,  # decides initial weights, batches and dropout
@@ -425,7 +434,7 @@ def gpt1_train(
         computing = dict(device=device, micro_batch_size=micro_batch, compiled=compile)
         if _is_prepared(data):
             options["data"] = str(Path(data).resolve())
-        _train(Path(out or f"runs/{preset}"), options | {"computing": computing})
+        _train(as_path(out or f"runs/{preset}"), options | {"computing": computing})
 
 
 def _train(folder, options):
@@ -497,13 +506,16 @@ def gpt1_evaluate(
     split: str = "train",  # split of a Hub data set
     config: str = None,  # configuration of a Hub data set
     boundary: str = "auto",  # one document of a text file: auto, file or blank
+    separator: str = None,  # what ends documents of a text file, as <|endoftext|>
     longest: int = 1 << 24,  # bytes of a document at most
+    max_skipped: float = 0.5,  # share of malformed documents at most
     device: str = "auto",  # auto, cpu, cuda or mps
 ):
     "Measure a network: loss, perplexity and bits per byte beside baselines, or tasks"
     run, evaluation = folder or run, _scale.evaluation
     reading = dict(column=column, split=split, config=config, boundary=boundary)
-    reading |= dict(longest=longest, streaming=True)
+    reading |= dict(separator=separator, longest=longest, streaming=True)
+    reading |= dict(max_skipped=max_skipped)
     names = task if isinstance(task, str) else " ".join(task or [])
     names = re.sub(r"\brace\b(?!-)", "race-middle race-high", names)
     names = names.replace(",", " ").split()
@@ -514,7 +526,7 @@ def gpt1_evaluate(
     measure = partial(_text_to_measure, run, text, tokenizer, limit, reading)
     if not names:
         ids, size, _, prepared = measure()
-        if note := evaluation.unknown_in_words(tokenizer, ids):
+        if note := _scale.fast_encoding.unknown_in_words(tokenizer, ids):
             print(note, file=sys.stderr if json else sys.stdout)
         rows = evaluation.score(model, ids, size, prepared=prepared, stride=stride)
         title = f"{data or 'held-out text of the run'}: {windows}"
@@ -544,10 +556,12 @@ def _read_text(path, what):
     "The text of a file or, for -, of standard input; `UserError` if it is not UTF-8"
     try:
         if path != "-":
-            return Path(path).read_text("utf-8-sig")
+            return as_path(path).read_text("utf-8-sig")
         is_terminal = sys.stdin is not None and sys.stdin.isatty()
         end = ", to Ctrl-D" if is_terminal else ""
         print(f"reading {what} from standard input{end} …", file=sys.stderr)
+        if not is_terminal and hasattr(sys.stdin, "reconfigure"):
+            sys.stdin.reconfigure(encoding="utf8", errors="strict")
         return sys.stdin.read().removeprefix("\ufeff")
     except (UnicodeDecodeError, AttributeError):
         name = "standard input" if path == "-" else path
@@ -634,15 +648,6 @@ def gpt1_convert(
         print("its tokenizer cuts text by BERT's rules: some ids differ (notebook 32)")
 
 # %% ../../nbs/scale/35_commands.ipynb #b8b1c101
-def _pretrained(run):
-    "Network and tokenizer of a run, of OpenAI's folder or of one for `transformers`"
-    form = _scale.conversion.format_of(run)
-    if form == "run":
-        return _scale.checkpoints.load_model(run, "cpu")
-    read = getattr(_scale.conversion, f"from_{form}")
-    return read(run), _scale.fast_encoding.load_tokenizer(run)
-
-
 def _published(name, data):
     "A task of the paper, its rows to learn from and to choose with"
     tasks = _gpt1.tasks
@@ -658,10 +663,10 @@ def _published(name, data):
 
 def _own_task(data, valid, text, label):
     "A task in a file with a column of labels, and its rows; a tenth is held out"
-    if data is None or not Path(data).is_file():
+    if data is None or not as_path(data).is_file():
         raise UserError(f"data is {data!r}; with --text expected a file, such as a CSV")
-    tasks, columns = _gpt1.tasks, tuple(text.split(","))
-    rows = tasks.read_table(data)
+    tasks, columns = _gpt1.tasks, tuple(map(str.strip, text.split(",")))
+    rows = tasks.read_table(as_path(data))
     for row in rows:
         if not isinstance(row, dict) or row.get(label) in (None, ""):
             names = ", ".join(row) if isinstance(row, dict) else "none"
@@ -670,14 +675,21 @@ def _own_task(data, valid, text, label):
     if not 2 <= len(labels) <= 1000:
         count = f"{label} has {len(labels):,} labels"
         raise UserError(f"{data}: {count}; expected from 2 to 1,000")
+    columns = (text,) if text in rows[0] else columns  # it may have a comma
     form = "classification" if len(columns) == 1 else "entailment"
     task = tasks.Task(Path(data).stem, form, columns, labels, label)
     if valid is not None:
-        return task, rows, tasks.read_table(valid)
+        return task, rows, tasks.read_table(as_path(valid))
     order = random.Random(0).sample(range(len(rows)), len(rows))
     held_out = {*order[: -(-len(rows) // 10)]}
     train = [row for number, row in enumerate(rows) if number not in held_out]
     return task, train, [row for number, row in enumerate(rows) if number in held_out]
+
+
+def _unknown_in_words(tokenizer, examples):
+    "The share of `<unk>` in examples"
+    sequences = (sequence for example in examples for sequence in example.sequences)
+    return _scale.fast_encoding.unknown_in_words(tokenizer, [*chain(*sequences)])
 
 
 @partial(command, resumes=True)
@@ -711,7 +723,7 @@ def gpt1_finetune(
         task, *splits = _own_task(data, valid, text, label)
     if limit is not None:
         splits[0] = splits[0][: whole_number("limit", limit)]
-    model, tokenizer = _pretrained(run)
+    model, tokenizer = _scale.conversion.read_any(run)
     context, examples = model.config.context, []
     for rows in splits:
         found, cut = _scale.finetuning.task_examples(task, rows, tokenizer, context)
@@ -719,7 +731,9 @@ def gpt1_finetune(
         if cut:
             count = f"{cut:,} of {len(found):,} examples"
             print(f"{count} are too long and were cut to fit {context} tokens")
-    folder, counts = Path(out or f"runs/{task.name}"), [*map(len, examples)]
+    if note := _unknown_in_words(tokenizer, sum(examples, [])):
+        print(note)
+    folder, counts = as_path(out or f"runs/{task.name}"), [*map(len, examples)]
     sizes = f"{counts[0]:,} training and {counts[1]:,} validation examples"
     print(f"{task.name}: {sizes} → {folder}", flush=True)
     options = dict(seeds=seeds, epochs=epochs, batch_size=batch_size, fresh=fresh)
@@ -732,9 +746,15 @@ def gpt1_finetune(
     print(f"predict with: gpt1_predict {shlex.quote(str(folder))} texts.txt")
 
 # %% ../../nbs/scale/35_commands.ipynb #4f13f6cf
+def _first_names(task, names):
+    "The names of columns or labels; a task of the paper has alternatives with a |"
+    is_published = task in _gpt1.tasks.TASKS.values()
+    return [name.split("|")[0] if is_published else name for name in names]
+
+
 def _rows_of(task, text):
     "Rows of a text: an object of JSON a line, or the only text of the task"
-    columns = [names.split("|")[0] for names in (*task.texts, *task.answers)]
+    columns = _first_names(task, (*task.texts, *task.answers))
     lines = text.removesuffix("\n").split("\n")
     if lines[0].lstrip().startswith("{"):
         try:
@@ -751,7 +771,7 @@ def _answers(task, logits):
     "A line for each example: label and probability, or a number"
     if not task.labels:
         return [f"{score:.4f}" for score in _gpt1.tasks.expected_score(logits)]
-    labels = [names.split("|")[0] for names in task.labels]
+    labels = _first_names(task, task.labels)
     best = zip(*(part.tolist() for part in logits.softmax(1).max(1)))
     return [f"{labels[number]}\t{share:.4f}" for share, number in best]
 
@@ -779,7 +799,7 @@ def gpt1_predict(
     "Predict with a fine-tuned network: labels and probabilities, or numbers"
     model, task, tokenizer = _scale.finetuning.load_finetuned(folder, device)
     if submission is not None:
-        rows = _gpt1.tasks.read_table(submission)
+        rows = _gpt1.tasks.read_table(as_path(submission))
     else:
         rows = _rows_of(task, _read_text(file or "-", "the texts"))
     context = model.transformer.config.context
@@ -787,6 +807,8 @@ def gpt1_predict(
     examples, cut = _scale.finetuning.task_examples(*parts, labelled=False)
     if cut:
         print(f"{cut:,} of {len(rows):,} were cut to {context} tokens", file=sys.stderr)
+    if note := _unknown_in_words(tokenizer, examples):
+        print(note, file=sys.stderr)
     logits = _scale.finetuning.predict(model, examples)
     is_file = submission is not None
     lines = _submission(task, rows, logits) if is_file else _answers(task, logits)

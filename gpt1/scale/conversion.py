@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PIECES', 'import_weights', 'export_weights', 'new_folder', 'to_openai', 'from_openai', 'from_huggingface',
-           'to_huggingface', 'to_run', 'format_of', 'convert']
+           'to_huggingface', 'to_run', 'format_of', 'read_any', 'convert']
 
 # %% ../../nbs/scale/32_conversion.ipynb #4ecd166b
 import json
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from .. import pretrained
 from ..bpe import END, UNKNOWN, BPETokenizer
@@ -29,7 +29,7 @@ from ..common import UserError, write_text
 from ..model import GPT, GPTConfig, count_parameters
 from ..pretrained import FIXED, SIZES, network_with, openai_shapes, tensor_names
 from ..pretrained import transposed, weights_among
-from .checkpoints import load_model, save_checkpoint
+from .checkpoints import load_model, load_tensors, save_checkpoint
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, files_of
 from .fast_encoding import load_tokenizer
 from .files import as_path
@@ -142,7 +142,7 @@ def _config(
 ) -> GPTConfig:
     "The sizes that a file tells; `UserError` naming the file if they cannot be"
     try:
-        config = read(json.loads(path.read_text(encoding="utf8")))
+        config = read(json.loads(path.read_text(encoding="utf-8-sig")))
         total = count_parameters(config)["total"]
     except FileNotFoundError:
         raise UserError(f"there is no {path}; is the folder complete?") from None
@@ -163,7 +163,7 @@ def _release_config(shapes, heads):
         raise UserError("sizes must be positive whole numbers; get the file again")
     if heads is None and (width := shapes[0][1]) % 64:
         wrong = f"the heads are not stated, and width {width} is not a multiple of 64"
-        raise UserError(f"{wrong}; give their number with --heads")
+        raise UserError(f"{wrong}; use gpt1_convert with --heads NUMBER")
     return pretrained.openai_config(shapes, heads)
 
 # %% ../../nbs/scale/32_conversion.ipynb #f87b6d24
@@ -196,7 +196,7 @@ def _load(path):
     "The tensors of a file; of a pickle nothing but the building of tensors is run"
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return load_tensors(path)
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files: the libraries raise many kinds
         asked = re.search(r"GLOBAL (\S+)", str(error))
@@ -216,7 +216,7 @@ def _load(path):
 def _read_shards(index, fetch):
     "The tensors of several files; `UserError` if the index names others"
     try:
-        files_by_name = json.loads(index.read_text(encoding="utf8"))["weight_map"]
+        files_by_name = json.loads(index.read_text(encoding="utf-8-sig"))["weight_map"]
         files = {file for file in files_by_name.values() if Path(file).name == file}
     except _DAMAGE:
         expected = "expected a weight_map from tensors to files"
@@ -242,7 +242,8 @@ def _read_tensors(fetch, source):
     raise UserError(f"{source} holds no weights; {expected}")
 
 # %% ../../nbs/scale/32_conversion.ipynb #8eaed3cf
-_PREFIX = re.compile(r"\b(_orig_mod|module)\.")  # of compiling, of data parallelism
+_WRAPPERS = "_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module"
+_PREFIX = re.compile(rf"\b({_WRAPPERS})\.")  # of compiling, of data parallelism
 _TASK_HEADS = ("multiple_choice_head.", "score.")
 
 
@@ -345,8 +346,9 @@ def _fit_vocabulary(model, tokenizer, names, action):
     else:
         raise UserError(
             f"the network has {rows:,} rows for tokens, the vocabulary {size:,} "
-            f"entries; if the last {count:,} ({tokens}) were added later, choose "
-            "--added_tokens drop or keep; if not, give the vocabulary it was trained on"
+            f"entries; if the last {count:,} ({tokens}) were added later, use "
+            "gpt1_convert with --added_tokens drop or keep; if not, give the "
+            "vocabulary it was trained on"
         )
     return model, tokenizer
 
@@ -393,8 +395,13 @@ def format_of(
     return formats.pop()
 
 # %% ../../nbs/scale/32_conversion.ipynb #2b40d462
-def _read_any(source, tokenizer, heads, added_tokens):
-    "The network and the tokenizer, whatever format this is"
+def read_any(
+    source: str | Path,  # a run, either kind of folder, or owner/name on the Hub
+    tokenizer: str | Path | None = None,  # a vocabulary, where `source` holds none
+    heads: int | None = None,  # for OpenAI's format; None for width / 64
+    added_tokens: str | None = None,  # drop or keep; None: `UserError` if there are any
+) -> tuple[GPT, BPETokenizer | GPT2Tokenizer]:  # on the CPU, and its tokenizer
+    "The network and the tokenizer, whatever format this is; `UserError` if it can't"
     form = format_of(source)
     if heads is not None and form != "openai":
         raise UserError(f"{source} tells the number of heads itself; leave --heads out")
@@ -406,7 +413,8 @@ def _read_any(source, tokenizer, heads, added_tokens):
     try:
         vocabulary = load_tokenizer(source if tokenizer is None else tokenizer)
     except UserError as error:
-        raise UserError(f"{error}; --tokenizer names a folder that holds one") from None
+        advice = "gpt1_convert with --tokenizer takes one from another folder"
+        raise UserError(f"{error}; {advice}") from None
     model = from_openai(source, heads) if form == "openai" else from_huggingface(source)
     names = _added_tokens(files_of(source))
     return _fit_vocabulary(model, vocabulary, names, added_tokens)
@@ -429,6 +437,6 @@ def convert(
     if added_tokens not in (None, "drop", "keep"):
         raise UserError(f"--added_tokens is {added_tokens!r}; expected drop or keep")
     _check_new(as_path(target))  # before minutes of downloading
-    model, vocabulary = _read_any(source, tokenizer, heads, added_tokens)
+    model, vocabulary = read_any(source, tokenizer, heads, added_tokens)
     writers[to](model, target, vocabulary)
     return model

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['COUNTED', 'TASK_NAMES', 'evaluation_batch', 'score', 'held_out_ids', 'evaluate', 'as_text', 'encode_source',
-           'unknown_in_words', 'score_documents', 'find_task_folder', 'load_task', 'score_choices', 'score_task',
-           'scores_as_text']
+           'score_documents', 'find_task_folder', 'load_task', 'score_choices', 'score_task', 'scores_as_text']
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00005
 import math
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,12 @@ from ..data import Prepared
 from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
+from .fast_encoding import unknown_in_words
 from .prepared_data import document_starts
 from .files import as_path, whole_number
-from .sources import LONGEST, open_source, usable_texts
+from .preparation import encode_chunk, note_skipped, skipped_error
+from .preparation import skipped_in_words
+from .sources import LONGEST, open_source
 from .writing import KeyValueCache
 from ..tasks import TASKS, Task, load_rows
 
@@ -107,32 +110,32 @@ def encode_source(
     source: str,  # a source of `gpt1.scale.sources.open_source`
     tokenizer: FastBPETokenizer | GPT2Tokenizer,  # the network's
     limit: int | None = None,  # at most so many ids; None for all
-    **reading,  # column, split, config, boundary, longest, streaming: see `open_source`
+    *,
+    longest: int = LONGEST,  # bytes of a document at most
+    max_skipped: float = 0.5,  # share of malformed documents at most
+    **reading,  # column, split, config, boundary, separator, streaming: `open_source`
 ) -> tuple:  # ids, bytes and starts of documents, as `held_out_ids` gives them
-    "Encodes documents until there are enough ids; `UserError` if there are none"
+    "Encodes documents until there are enough ids, skipping the malformed; `UserError`"
     parts, starts, total, size = [[tokenizer.end_of_document]], [], 0, 0
-    corpus = open_source(source, **reading)
-    for text in usable_texts(corpus, reading.get("longest", LONGEST)):
-        starts.append(total)
-        parts.append([*tokenizer.encode(text), tokenizer.end_of_document])
-        total += len(parts[-1])
-        size += len(text.encode())
-        if limit is not None and total >= limit:
+    corpus, noted = open_source(source, longest=longest, **reading), {}
+    for number, one in enumerate(corpus.walk()):
+        (document, _), skipped = encode_chunk([one], tokenizer, 0, 0, longest)
+        note_skipped(noted, corpus, skipped)
+        if not skipped:
+            starts.append(total)
+            parts.append(document.ids)
+            total += len(document.ids)
+            size += document.bytes
+        if total >= (limit or math.inf) or number == 10_000 and not starts:
             break
+    if error := skipped_error(noted, len(starts), max_skipped):
+        raise error
+    if not starts:
+        raise UserError(f"{source} holds no documents; a corpus needs some text")
+    for line in skipped_in_words(noted):
+        print(line, file=sys.stderr)
     count = total if limit is None else min(limit, total)  # of the bytes as many
     return np.concatenate(parts)[: count + 1], size * count / total, np.array(starts)
-
-# %% ../../nbs/scale/34_evaluation.ipynb #34e00031
-def unknown_in_words(
-    tokenizer: FastBPETokenizer | GPT2Tokenizer,  # GPT-2's has no unknown token
-    ids: np.ndarray,  # (N,) token ids
-) -> str:  # empty if there is none
-    "The share of `<unk>`, with a warning above 1%"
-    unknown = getattr(tokenizer, "vocabulary", {}).get("<unk>", -1)
-    share = float(np.mean(np.asarray(ids) == unknown)) if len(ids) else 0
-    warning = ": the figures mean little" if share > 0.01 else ""
-    said = f"{share:.2%} of the ids are <unk>, not in the vocabulary{warning}"
-    return said if share else ""
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00041
 def score_documents(
@@ -173,7 +176,7 @@ def find_task_folder(
     if not root:
         return None
     root = as_path(root)
-    for path in [*sorted(root.glob("*")), *sorted(root.glob("*/*"))]:
+    for path in [*sorted(root.glob("[!.]*")), *sorted(root.glob("[!.]*/[!.]*"))]:
         spelled = re.sub(r"[\W_]", "", path.name).lower()  # SST-2 is sst2
         if spelled == name.partition("-")[0] and path.is_dir():
             return path

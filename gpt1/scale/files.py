@@ -82,6 +82,9 @@ def as_path(
         expanded = Path(os.path.expanduser(path))
     except TypeError:
         raise UserError(f"expected a path, got {path!r}; give a str or Path") from None
+    if re.match(r"\w{2,}:/", str(path)):
+        advice = "download it and give the path, or for a repository owner/name"
+        raise UserError(f"{path} is a URL; {advice}")
     if expanded.parts[:1] == ("~",):
         raise UserError(f"there is no home folder for {path}; give the whole path")
     return expanded

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['CHUNK', 'COUNTS', 'SHARD_NAME', 'LEARN_FROM', 'LEARN_SIZE', 'chunks_of', 'EncodedSplit', 'encode_chunk',
-           'write_shards', 'shards_in', 'repair_advice', 'read_manifest', 'open_shard', 'is_prepared',
-           'check_holds_text', 'tokenizer_of', 'read_progress', 'first_difference', 'empty_split_error', 'prepare',
-           'estimate_cost', 'prepare_source']
+           'note_skipped', 'skipped_in_words', 'skipped_error', 'write_shards', 'shards_in', 'repair_advice',
+           'read_manifest', 'open_shard', 'is_prepared', 'check_holds_text', 'tokenizer_of', 'read_progress',
+           'first_difference', 'empty_split_error', 'prepare', 'estimate_cost', 'prepare_source']
 
 # %% ../../nbs/scale/24_preparation.ipynb #387c7180
 import json
@@ -18,6 +18,7 @@ from contextlib import closing, suppress
 from copy import copy
 from dataclasses import replace
 from itertools import islice
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,12 +29,14 @@ from ..common import UserError, write_text
 from ..data import SPLITS, VERSION, Shard, document_hash, id_type
 from ..data import read_shard, write_shard
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer, load_tokenizer
+from .fast_encoding import unknown_in_words
 from .fast_merges import check_documents
 from .files import allowed_cpus, as_path, check_disk_space, exists
 from .files import file_records, folder_lock, looking_at, map_in_processes
 from .files import size_in_words, time_in_words, whole_number
 from .sources import LONGEST, Malformed, Source, checked_text
-from .sources import cost_of, open_source, parse_part, share_of
+from .sources import cost_of, malformed_error, open_source
+from .sources import parse_part, share_of
 from .sources import source_of_list, usable_texts
 
 # %% ../../nbs/scale/24_preparation.ipynb #5ba2b19c
@@ -72,19 +75,19 @@ def encode_chunk(
     threshold: float,  # documents whose hash is below are for validation,
     tail: float = 0.0,  # or if not 0: this share of the ids of each document
     longest: int = LONGEST,  # bytes of a document at most
-) -> tuple[list[EncodedSplit], list]:  # train, valid; (position, reason) of malformed
+) -> tuple[list[EncodedSplit], list]:  # train, valid; (position, `Malformed`)
     "Checks, encodes and splits the documents of a chunk"
     usable, skipped, train, valid = [], [], [], []
     for position, document in chunk:
         checked = checked_text(document, longest)
         if isinstance(checked, Malformed):
-            skipped.append((position, checked.reason))
+            skipped.append((position, checked))
         else:
             usable.append((position, *checked))
     encoded = _ids_of(tokenizer, [text for _, text, _ in usable])
     for (position, text, raw), ids in zip(usable, encoded):
         if ids is None:
-            skipped.append((position, "refused"))
+            skipped.append((position, Malformed("refused")))
         elif tail and len(ids) > 1:
             cut = max(1, len(ids) - max(1, round(tail * len(ids))))
             size = round(len(raw) * (len(ids) - cut) / len(ids))
@@ -93,7 +96,8 @@ def encode_chunk(
         else:
             split = valid if document_hash(text) < threshold else train
             split.append((ids, len(raw)))
-    return [_joined(tokenizer, split) for split in (train, valid)], sorted(skipped)
+    skipped.sort(key=lambda pair: pair[0])
+    return [_joined(tokenizer, split) for split in (train, valid)], skipped
 
 
 def _joined(tokenizer, documents):
@@ -160,13 +164,48 @@ def _new_manifest(source, tokenizer, settings):
     return manifest | {"skipped": {}} | splits
 
 
-def _note_skipped(manifest, source, skipped):
-    "Counts malformed documents in the manifest, and names the first three of a kind"
-    for position, reason in skipped:
-        entry = manifest["skipped"].setdefault(reason, {"documents": 0, "first": []})
+def note_skipped(
+    noted: dict,  # {reason: how many, and where the first three are}, grows
+    source: Source,  # where they are
+    skipped: list,  # (position, `Malformed`) of each, as from `encode_chunk`
+) -> None:
+    "Counts malformed documents by their reasons, and names the first three of a kind"
+    for position, malformed in skipped:
+        entry = noted.setdefault(malformed.reason, {"documents": 0, "first": []})
         entry["documents"] += 1
         if len(entry["first"]) < 3:
-            entry["first"].append(list(source.in_words(position)))
+            name, line = source.in_words(position)
+            entry["first"].append([name, line + malformed.guess])
+
+
+def skipped_in_words(
+    noted: dict,  # as from `note_skipped`
+) -> Iterator[str]:  # a line for each reason
+    "How many documents were skipped, why, and where the first are"
+    for reason, entry in noted.items():
+        first = ", ".join(" ".join(position) for position in entry["first"])
+        yield f"skipped, {reason}: {entry['documents']:,}, first {first}"
+
+
+def skipped_error(
+    noted: dict,  # as from `note_skipped`
+    usable: int,  # documents that are not malformed
+    max_skipped: float,  # share of malformed ones at most, empty ones apart
+) -> UserError | None:  # an exception to raise; None if there are not too many
+    "What is wrong with a corpus of which too little can be used"
+    if not isinstance(max_skipped, Real) or not 0 <= max_skipped <= 1:
+        expected = "expected a share of the documents, from 0 to 1"
+        return UserError(f"max_skipped is {max_skipped}; {expected}")
+    counts = {why: noted[why]["documents"] for why in noted if why != "empty"}
+    count = sum(counts.values())
+    if count <= max_skipped * (usable + count):
+        return None
+    reason = max(counts, key=counts.get)
+    name, line = noted[reason]["first"][0]
+    error = malformed_error(Malformed(reason), name or "the list", line)
+    share = f"{count:,} of {usable + count:,} documents can't be used"
+    advice = "or skip them with --max_skipped 1"
+    return UserError(f"{share}: {error}, {advice}") if usable else error
 
 
 def write_shards(
@@ -417,7 +456,7 @@ class _Preparation:
             self.files.check(noted)
         self.noted = len(noted)  # of the files
 
-    def run(self, tokenizer, processes=1):
+    def run(self, tokenizer, processes=1, max_skipped=0.5):
         "Prepares what is left; gives the manifest"
         if self.is_finished:
             for one in filter(None, (tokenizer, tokenizer_of(self.folder))):
@@ -432,9 +471,13 @@ class _Preparation:
         encoded = map_in_processes(encode_chunk, chunks, processes, shared)
         with closing(encoded):
             self._write(encoded)
-        error = empty_split_error(self.manifest)
-        if error and self.source.share == (0, 1):
-            _clear(self.folder)
+        usable = sum(self.manifest[split]["documents"] for split in SPLITS)
+        error = skipped_error(self.manifest["skipped"], usable, max_skipped)
+        if self.source.share == (0, 1):
+            error = error or empty_split_error(self.manifest)
+        if error:
+            if self.next in (None, [0, 0]):  # else it can be resumed
+                _clear(self.folder)
             raise error
         return self._finish()
 
@@ -465,7 +508,7 @@ class _Preparation:
             show |= dict(mininterval=60, maxinterval=60, delay=60)
         with tqdm(total=self.source.bytes, **show) as bar:
             for chunk, (splits, skipped) in encoded:
-                _note_skipped(self.manifest, self.source, skipped)
+                note_skipped(self.manifest["skipped"], self.source, skipped)
                 waiting.append(splits)
                 ids += sum(len(split.ids) for split in splits)
                 bar.update(sum(split.bytes for split in splits))
@@ -531,6 +574,7 @@ def prepare(
     source: str = "",  # a name for the manifest, if `texts` is not a `Source`
     processes: int = 1,  # how many processes encode
     longest: int = LONGEST,  # bytes of a document at most
+    max_skipped: float = 0.5,  # share of malformed documents at most
     settings: dict | None = None,  # more for the manifest, which a resume must have too
 ) -> dict:  # the manifest
     "Tokenises a corpus to shards; resumes where an earlier call was killed"
@@ -542,7 +586,7 @@ def prepare(
     with folder_lock(folder, "preparing data"):
         settings = numbers | (settings or {})
         preparation = _Preparation(folder, read_progress(folder), texts, settings)
-        return preparation.run(tokenizer, processes)
+        return preparation.run(tokenizer, processes, max_skipped)
 
 # %% ../../nbs/scale/24_preparation.ipynb #42a8c595
 def _until(texts, size):
@@ -594,9 +638,16 @@ def _print_manifest(folder, manifest):
     begin = f"{folder}: {train['documents']:,} documents with {train['ids']:,} ids"
     end = f"{valid['documents']:,} with {valid['ids']:,} for validation"
     print(f"{begin} to train on, {end}")
-    for reason, entry in manifest["skipped"].items():
-        first = ", ".join(" ".join(position) for position in entry["first"])
-        print(f"skipped, {reason}: {entry['documents']:,}, first {first}")
+    for line in skipped_in_words(manifest["skipped"]):
+        print(line)
+
+
+def _print_unknown(folder, manifest):
+    "Prints the share of `<unk>`, by the first quarter of a million ids of each shard"
+    shards = [read_shard(folder / entry["file"]) for entry in shards_in(manifest)]
+    ids = [shard.read(0, min(1 << 18, len(shard))) for shard in shards]
+    if ids and (said := unknown_in_words(tokenizer_of(folder), np.concatenate(ids))):
+        print(said)
 
 # %% ../../nbs/scale/24_preparation.ipynb #9588a20c
 LEARN_FROM = 100_000  # documents that a vocabulary is learned from, at most,
@@ -620,6 +671,16 @@ def _vocabulary(preparation, corpus, vocab_size, processes):
     return tokenizer
 
 # %% ../../nbs/scale/24_preparation.ipynb #a210452a
+def _check_first(source, longest, max_skipped):
+    "`UserError` if too many of the first documents are malformed; not after hours only"
+    noted, chunk = {}, next(chunks_of(source), [])
+    checked = ((place, checked_text(document, longest)) for place, document in chunk)
+    malformed = [pair for pair in checked if isinstance(pair[1], Malformed)]
+    note_skipped(noted, source, malformed)
+    if error := skipped_error(noted, len(chunk) - len(malformed), max_skipped):
+        raise error
+
+
 def _check_source(source, folder):
     "Says what a well-known source costs; `UserError` for what can't be prepared"
     if not str(source) or not str(folder):
@@ -645,6 +706,7 @@ def prepare_source(
     shard_ids: int = 1 << 26,  # ids after which a round is written
     longest: int = LONGEST,  # bytes of a document at most
     part: str = "1/1",  # which part, of how many
+    max_skipped: float = 0.5,  # share of malformed documents at most
     **source_options,  # further arguments of `open_source`
 ) -> dict:  # the manifest
     "Prepares a source, with a vocabulary learned or given; says what it will take"
@@ -671,10 +733,12 @@ def prepare_source(
         if preparation.is_finished:
             print(f"{folder} is prepared already; checking it …", flush=True)
         else:
+            _check_first(share, longest, max_skipped)
             if tokenizer is None:
                 tokenizer = _vocabulary(preparation, corpus, vocab_size, processes)
             cost = estimate_cost(share, tokenizer, longest)
             _print_estimate(folder, share, cost, processes, preparation.manifest)
-        manifest = preparation.run(tokenizer, processes)
+        manifest = preparation.run(tokenizer, processes, max_skipped)
     _print_manifest(folder, manifest)
+    _print_unknown(folder, manifest)
     return manifest

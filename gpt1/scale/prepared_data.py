@@ -235,6 +235,8 @@ def _alike(manifest):
     "What parts must have in common: settings, tokenizer, and files that they both read"
     files = {file["name"]: file["sha256"] for file in manifest.get("files", [])}
     settings = manifest["settings"] | {"part": "", "tokenizer": manifest["fingerprint"]}
+    for name in ("vocabulary", "vocab_size", "learn_from"):  # learned, or given then
+        settings.pop(name, None)
     return settings, {name: digest for name, digest in files.items() if digest}
 
 

@@ -13,8 +13,11 @@ import io
 import json
 import logging
 import lzma
+import os
 import re
+import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -44,12 +47,18 @@ def _files_below(folder, seen):
     if (real := folder.resolve()) in seen:  # there is another way to it
         return
     seen.add(real)
-    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    for path in sorted(visible):
+    paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    names = {path.name for path in paths}
+    made = {"manifest.json", "progress.json", "run.json"}  # of text, and not text
+    if "tokenizer" in names and names & made:
+        return
+    own = {"vocab.json", "merges.txt"}  # a tokenizer's
+    for path in sorted(paths):
         if path.is_dir():
             yield from _files_below(path, seen)
         elif _file_kind(path) and path.is_file():
-            yield path
+            if not (path.name in own <= names):
+                yield path
 
 
 def _find_files(path):
@@ -122,6 +131,7 @@ class Malformed:
     "What a source yields for a document that can't be used"
 
     reason: str  # a key of `REASONS`
+    guess: str = field(default="", compare=False)  # such as " (is it Latin-1?)"
 
 
 REASONS = {
@@ -146,35 +156,54 @@ def malformed_error(
     position: str,  # where in it, such as "line 7"
 ) -> UserError:  # an exception to raise
     "A malformed document as an exception, in one line"
-    return UserError(f"{name} {REASONS[malformed.reason].format(position)}")
+    said = REASONS[malformed.reason].format(position + malformed.guess)
+    return UserError(f"{name} {said}")
 
 # %% ../../nbs/scale/21_sources.ipynb #c5021211
-def _cut(lines, whole, longest):
-    "Lines as documents, cut at blank ones unless `whole`; None for too long a one"
+def _pieces(whole, separator=None):
+    "A function from a line to its pieces, with an empty one where a document ends"
+    if separator:
+        mark = separator.encode()
+        split = partial(re.split, b"(" + re.escape(mark) + b")")
+        return lambda line: [b"" if piece == mark else piece for piece in split(line)]
+    return lambda line: [line if whole or line.strip() else b""]
+
+
+def _cut(lines, pieces, longest):
+    "Lines as documents, cut where `pieces` says; None for too long a one"
     kept, size, begin = [], 0, 1
     for number, line in enumerate(chain(lines, [b""]), 1):
-        is_blank = line is not None and not line.strip()
-        if line == b"" or is_blank and not whole:  # the end of all, or of a document
-            if size:
+        for piece in [None] if line is None else pieces(line):
+            if piece == b"" and size:  # the end of all, or of a document
                 yield begin, None if size > longest else b"".join(kept)
-            kept, size, begin = [], 0, number + 1
-        else:
-            size += longest + 1 if line is None else len(line)
-            if size <= longest:
-                kept.append(line)
+                kept, size = [], 0
+            elif size or piece is None or piece.strip():
+                begin = begin if size else number
+                size += longest + 1 if piece is None else len(piece)
+                if size <= longest:
+                    kept.append(piece)
 
 # %% ../../nbs/scale/21_sources.ipynb #81320c13
+def _not_utf8(raw):
+    "Bytes that are not UTF-8 as malformed, with a guess at what they are"
+    high = raw.translate(None, bytes(range(128)))
+    encoding = "Latin-1" if min(high) >= 0xA0 else "Windows-1252"
+    encoding = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else encoding
+    is_likely = encoding == "UTF-16" or b"\0" not in raw and 3 * len(high) < len(raw)
+    return Malformed("not UTF-8", f" (is it {encoding}?)" if is_likely else "")
+
+
 def _decoded(raw):
     "Bytes as text without white space at the ends, or as malformed"
     try:
         return raw.decode("utf8").strip()
     except UnicodeDecodeError:
-        return Malformed("not UTF-8")
+        return _not_utf8(raw)
 
 
-def _read_text(path, first=0, whole=False, longest=LONGEST):
+def _read_text(path, first=0, whole=False, longest=LONGEST, separator=None):
     "The documents of a text file from number `first` on, and where each begins"
-    cut = _cut(lines_of(path, longest), whole, longest)
+    cut = _cut(lines_of(path, longest), _pieces(whole, separator), longest)
     for line, raw in islice(cut, first, None):
         yield line, Malformed("too long") if raw is None else _decoded(raw)
 
@@ -186,7 +215,7 @@ def _from_json(line, column):
     try:
         row = json.loads(line)
     except UnicodeDecodeError:
-        return Malformed("not UTF-8")
+        return _not_utf8(line)
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
@@ -216,7 +245,8 @@ def _open_parquet(path, column):
     from pyarrow import parquet
 
     with _reading(path, pa.ArrowException):
-        file = parquet.ParquetFile(path, buffer_size=1 << 20)
+        raw = pa.OSFile(os.fsencode(path))  # its name need not be UTF-8
+        file = parquet.ParquetFile(raw, buffer_size=1 << 20)
     _check_column(path, column, file.schema_arrow.names)
     return file
 
@@ -383,13 +413,34 @@ def _count_text(kind, files, column):
     return documents, size
 
 # %% ../../nbs/scale/21_sources.ipynb #afc40016
-def _source_of_files(path, kind, files, *, column, boundary, longest):
+_SEPARATORS = re.compile(rb"<\|[\w ]+\|>|</s>|\[(?:EOS|SEP)\]")
+
+
+def _notice_separators(path, separator):
+    "Says so if the marks at the ends of documents seem to be others than what is given"
+    lines = filter(None, islice(lines_of(path), 10_000))
+    if separator:
+        if not any(separator.encode() in line for line in lines):
+            print(f"{path}: no {separator} in its first 10,000 lines", file=sys.stderr)
+        return
+    marks = Counter(mark for line in lines for mark in _SEPARATORS.findall(line))
+    for mark, count in marks.most_common(1):
+        if count > 1:
+            hint = f"if it ends documents, give --separator '{mark.decode()}'"
+            print(f"{path} holds {mark.decode()} as text; {hint}", file=sys.stderr)
+
+
+def _source_of_files(
+    path, kind, files, *, column, boundary, longest, separator=None
+):
     "A source from files of one kind"
     identity, unit = {"column": column}, "line"
     if kind == "text":
         whole = boundary == "file" or boundary == "auto" and len(files) > 1
-        reader = partial(_read_text, whole=whole, longest=longest)
-        identity = {"boundary": "file" if whole else "blank"}
+        options = {"whole": whole, "longest": longest, "separator": separator}
+        reader = partial(_read_text, **options)
+        identity = {"boundary": separator or ("file" if whole else "blank")}
+        _notice_separators(files[0], separator)
     elif kind == "json":
         reader = partial(_read_json_lines, column=column, longest=longest)
         first = next(lines_of(files[0], 4 * longest), None)
@@ -488,8 +539,6 @@ def find_source(
     name, path = str(source), as_path(source)
     if name in ("docstrings", "openwebtext"):
         return "docstrings" if name == "docstrings" else "hub", []
-    if "://" in name:
-        raise UserError(f"{name} is a URL; download it, then give the path of the file")
     is_path = path.is_absolute() or name.startswith((".", "~"))
     if is_path or exists(path) or _file_kind(path):
         return ("hub", []) if _is_saved(path) else _find_files(path)
@@ -503,11 +552,11 @@ def find_source(
 # %% ../../nbs/scale/21_sources.ipynb #3a8dbdd3
 def _check_arguments(source, kind, **given):
     "Raises `UserError` for an argument that has no meaning for a source"
-    usual = {"column": "text", "split": "train", "config": None, "boundary": "auto"}
-    meant = {"hub": ("column", "split", "config"), "text": ("boundary",)}
+    usual = {"column": "text", "split": "train", "boundary": "auto"}
+    meant = {"hub": ("column", "split", "config"), "text": ("boundary", "separator")}
     meant |= {"json": ("column",), "parquet": ("column",), "docstrings": ()}
     for name, value in given.items():
-        if value != usual[name] and name not in meant[kind]:
+        if value != usual.get(name) and name not in meant[kind]:
             reason = f"has no meaning for {source} ({kind})"
             raise UserError(f"{name} {reason}; leave it out")
 
@@ -521,21 +570,24 @@ def open_source(
     streaming: bool = False,  # for the Hub: read while using, do not download first
     boundary: str = "auto",  # what one document is in text files: auto, file or blank
     longest: int = LONGEST,  # bytes of a document at most
+    separator: str | None = None,  # what stands between documents of text files
 ) -> Source:
     "A corpus of any size, from anywhere; `UserError` for what can't be found or read"
     longest = whole_number("longest", longest)
     if boundary not in ("auto", "file", "blank"):
         raise UserError(f"boundary is {boundary!r}; it must be auto, file or blank")
+    if separator is not None and (not separator.strip() or "\n" in separator):
+        expected = "expected what stands between documents, on one line"
+        raise UserError(f"separator is {separator!r}; {expected}")
     kind, files = find_source(source)
-    named = {"column": column, "split": split, "config": config, "boundary": boundary}
-    _check_arguments(source, kind, **named)
+    options = {"column": column, "boundary": boundary, "separator": separator}
+    _check_arguments(source, kind, split=split, config=config, **options)
     if kind == "docstrings":
         rows = docstring_documents(processes=allowed_cpus())
         corpus = source_of_list([row["text"] for row in rows], kind)
         return replace(corpus, identity={kind: docstrings_fingerprint()})
     if files:
-        options = {"column": column, "boundary": boundary, "longest": longest}
-        return _source_of_files(source, kind, files, **options)
+        return _source_of_files(source, kind, files, longest=longest, **options)
     name, path = str(source), as_path(source)
     options = {"path": path.as_posix(), "split": split}
     options |= {"name": config} if config else {}
@@ -574,7 +626,7 @@ def documents(
     column: str = "text",  # the column with the text, for all but text files
     *,
     streaming: bool = False,  # read while using, do not download or load first
-    **options,  # `split`, `config` and `boundary` as for `open_source`
+    **options,  # `split`, `config`, `boundary`, `separator` as for `open_source`
 ):  # a `datasets.Dataset`, or an `IterableDataset` if streaming, with a column `text`
     "A data set with a `text` column from anywhere; `UserError` for what can't be read"
     import datasets

@@ -246,7 +246,8 @@ def resume(
         for name, value in metadata.get(part, {}).items()
         if before.get(part, {}).get(name) != value and name != "pretrained"
     ]
-    weights = [parts.get("training", {}).get("pretrained") for parts in (before, metadata)]
+    runs = before, metadata
+    weights = [run.get("training", {}).get("pretrained") for run in runs]
     if weights[0] != weights[1]:  # hashes, which say nothing to a reader
         changed.append("another pretrained network")
     if before.get("vocabulary") != metadata.get("vocabulary"):

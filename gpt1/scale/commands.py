@@ -476,7 +476,7 @@ def _train(folder, options):
 def _sample(write, tokenizer, model):
     "A text that is printed while the network is trained"
     options = dict(length=40, temperature=0.8, seed=0)
-    return _scale.writing.write(model, tokenizer, "", **options)[0]
+    return write(model, tokenizer, "", **options)[0]
 
 # %% ../../nbs/scale/35_commands.ipynb #abb0c2cd
 def _text_to_measure(run, data, tokenizer, limit, reading):

@@ -9,10 +9,12 @@
     model, tokenizer = gpt1.load_model("my_run")
     print(gpt1.write(model, tokenizer, "Once upon a time", length=50)[0])
 """
+from contextlib import suppress
 from importlib import import_module
 import os
 import signal
 import sys
+import threading
 
 __version__ = "0.1.0"
 
@@ -49,12 +51,15 @@ def _is_run_as(module):
 def _leave(number, frame=None):
     "Ends the program at a signal; an exception could get lost in what is being imported"
     if os.environ.get("RANK") in (None, "", "0"):  # of several processes one says it
-        os.write(2, b"stopped\n")
+        with suppress(OSError):  # it may be closed
+            os.write(2, b"stopped\n")
     os._exit(128 + number)
 
 
-if os.path.basename("".join(sys.argv[:1])).startswith("gpt1_"):  # a command: before it has begun
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+_program = os.path.basename("".join(sys.argv[:1]))
+if _program.startswith("gpt1_") and not _program.endswith(".py"):  # a command, not begun yet
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
 
 if _is_run_as("gpt1.training"):  # the command of earlier versions
@@ -72,4 +77,4 @@ def __getattr__(name):
 
 def __dir__():
     "The public API beside what the module has already"
-    return sorted({*globals(), *__all__} - {"import_module", "os", "signal", "sys"})
+    return sorted({*globals(), *__all__} - {"import_module", "os", "signal", "suppress", "sys", "threading"})

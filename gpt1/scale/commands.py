@@ -20,7 +20,7 @@ from difflib import get_close_matches
 from functools import partial, wraps
 from hashlib import sha256
 from importlib import import_module
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from fastcore.script import Param, anno_parser
@@ -372,17 +372,17 @@ def _report(folder, data, device):
     return "\n\n".join([*lines, _scale.evaluation.as_text(rows)])
 
 # %% ../../nbs/scale/35_commands.ipynb #d8d8e001
-def _check_free(folder, *names):
-    "Raises `UserError` for a folder that holds what another command writes"
+def _check_free(folder, own, *names):
+    "Raises `UserError` for a folder that holds what another command writes, not `own`"
     for path in (folder / name for name in names):
-        if exists(path):
+        if exists(path) and not exists(folder / own):
             reason = f"{path} was not written by this command"
             raise UserError(f"{reason}; choose another --out than {folder}")
 
 
 def _check_options(folder, options, world_size):
     "Raises `UserError` for options of `gpt1_train` that cannot be"
-    _check_free(folder, "seed-0", "config.json", "params_shapes.json")
+    _check_free(folder, "run.json", "seed-0", "config.json", "params_shapes.json")
     minutes = options.get("minutes")
     _scale.runs.recipe(options["preset"], **_pick(options, _RECIPE))
     device = _scale.kernels.choose_device(options["device"])
@@ -708,7 +708,8 @@ def _own_task(data, valid, text, label):
 def _unknown_in_words(tokenizer, examples):
     "The share of `<unk>` in examples"
     sequences = (sequence for example in examples for sequence in example.sequences)
-    return _scale.fast_encoding.unknown_in_words(tokenizer, [*chain(*sequences)])
+    some = [*islice(chain(*sequences), 1 << 20)]
+    return _scale.fast_encoding.unknown_in_words(tokenizer, some)
 
 
 @partial(command, resumes=True)
@@ -745,7 +746,7 @@ def gpt1_finetune(
         splits[0] = random.Random(0).sample(splits[0], count)  # files may be sorted
     folder = as_path(out or f"runs/{task.name}")
     others = "checkpoints", "manifest.json", "config.json", "params_shapes.json"
-    _check_free(folder, *others)
+    _check_free(folder, "seed-0", *others)
     model, tokenizer = _scale.conversion.read_any(run)
     context, examples = model.config.context, []
     for rows in splits:
@@ -823,7 +824,8 @@ def gpt1_predict(
 ):
     "Predict with a fine-tuned network: labels and probabilities, or numbers"
     model, task, tokenizer = _scale.finetuning.load_finetuned(folder, device)
-    is_table = re.search(r"\.(csv|tsv|json)(\.xz)?$", file or "")
+    tables = r"\.(csv|tsv|json|jsonl\.xz|[ct]sv\.xz)$"
+    is_table = re.search(tables, str(file or ""), re.I)
     if submission or is_table:
         rows = _gpt1.tasks.read_table(as_path(submission or file), least=1)
     else:

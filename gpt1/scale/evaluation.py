@@ -25,7 +25,8 @@ from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .fast_encoding import unknown_in_words
 from .prepared_data import document_starts
 from .files import as_path, check_kind, whole_number
-from .preparation import encode_chunk, note_skipped, skipped_error
+from .preparation import chunks_of, encode_chunk, note_skipped
+from .preparation import skipped_error
 from .preparation import skipped_in_words
 from .sources import LONGEST, open_source
 from .writing import KeyValueCache
@@ -37,7 +38,7 @@ def evaluation_batch(
     stride: int | None = None,  # tokens that count in each window, S; None: context
 ) -> int:  # windows in a batch, at least 1, at most 256
     "How many windows to score at a time, so that logits and the widest layer fit"
-    is_stride = isinstance(stride, int) and stride > 0  # `token_losses` refuses others
+    is_stride = hasattr(stride, "__index__") and stride > 0  # `token_losses` refuses others
     S = stride if is_stride else config.context
     a_window = S * config.vocab_size + config.context * config.inner
     return max(1, min(256, (1 << 25) // a_window))  # 2^25 numbers are 128 MiB
@@ -122,24 +123,24 @@ def encode_source(
     limit = None if limit is None else whole_number("limit", limit)
     parts, starts, total, size = [[tokenizer.end_of_document]], [], 0, 0
     corpus, noted = open_source(source, longest=longest, **reading), {}
-    for number, one in enumerate(corpus.walk()):
-        (document, _), skipped = encode_chunk([one], tokenizer, 0, 0, longest)
+    for chunk in chunks_of(corpus, size=1 << 16):
+        (split, _), skipped = encode_chunk(chunk, tokenizer, 0, 0, longest)
         note_skipped(noted, corpus, skipped)
-        if not skipped:
-            starts.append(total)
-            parts.append(document.ids)
-            total += len(document.ids)
-            size += document.bytes
-        if total >= (limit or math.inf) or number == 10_000 and not starts:
+        starts += [*(total + np.cumsum(split.lengths) - split.lengths)]
+        parts.append(split.ids)
+        total, size = total + len(split.ids), size + split.bytes
+        if total >= (limit or math.inf):
             break
-    if error := skipped_error(noted, len(starts), max_skipped):
+    if error := skipped_error(noted, len(starts), max_skipped if starts else 0):
         raise error
     if not starts:
         raise UserError(f"{source} holds no documents; a corpus needs some text")
     for line in skipped_in_words(noted):
         print(line, file=sys.stderr)
     count = total if limit is None else min(limit, total)  # of the bytes as many
-    return np.concatenate(parts)[: count + 1], size * count / total, np.array(starts)
+    starts = np.array(starts)
+    ids = np.concatenate(parts)[: count + 1]
+    return ids, size * count / total, starts[starts < count]
 
 # %% ../../nbs/scale/34_evaluation.ipynb #34e00041
 def score_documents(

@@ -81,7 +81,7 @@ def as_path(
     try:
         expanded = Path(os.path.expanduser(path))
         is_path = str(path) != "" and b"\0" not in os.fsencode(expanded)
-    except (TypeError, UnicodeError):
+    except (TypeError, ValueError):
         is_path = False
     if not is_path:
         raise UserError(f"expected a path, got {path!r}; give a str or Path")
@@ -408,5 +408,5 @@ def plain_output() -> None:
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
         if (stream := getattr(sys, name)) is None:  # it is closed, as after `2>&-`
             setattr(sys, name, open(os.devnull, mode))
-        elif hasattr(stream, "reconfigure"):
+        elif name != "stdin" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

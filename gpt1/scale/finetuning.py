@@ -284,7 +284,9 @@ def finetune(
     lock, own = folder_lock(folder, "fine-tuning"), pytorch_to_itself(device)
     with lock, pytorch_errors_in_one_line(), own:
         run = FineTuningRun(model, train, valid, config, **options)
-        for path in [folder / "checkpoints"] if fresh is True else fresh or ():
+        if fresh and not isinstance(fresh, list):
+            fresh = [folder / "checkpoints"]
+        for path in fresh or ():
             remove(path)
         with closing(run), ExitStack() as stack:
             run.start(folder, metadata or {})

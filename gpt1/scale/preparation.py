@@ -463,6 +463,8 @@ class _Preparation:
                 self._check_tokenizer(one)
             return self._finish()
         fraction, longest = self.settings["valid_fraction"], self.settings["longest"]
+        if wrong := skipped_error({}, 0, max_skipped):  # not at the end only
+            raise wrong
         division = _validation_threshold(self.source, tokenizer, fraction, longest)
         self.begin(tokenizer)
         size = min(CHUNK, self.settings["shard_ids"])

@@ -113,7 +113,9 @@ def bfloat16_autocast(
 ) -> torch.autocast | None:  # a context for the forward pass; None: 32 bits
     "Autocast to bfloat16, if it is wanted and the hardware has it"
     half = wanted and has_bfloat16(device)
-    return torch.autocast(device.type, torch.bfloat16) if half else None
+    # without the cache: within another autocast it would keep the weights of a former step
+    options = dict(dtype=torch.bfloat16, cache_enabled=False)
+    return torch.autocast(device.type, **options) if half else None
 
 # %% ../../nbs/scale/29_runs.ipynb #58b3e723
 def is_out_of_memory(

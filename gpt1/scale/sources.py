@@ -189,8 +189,9 @@ def _cut(lines, pieces, longest):
 def _not_utf8(raw):
     "Bytes that are not UTF-8 as malformed, with a guess at what they are"
     high = raw.translate(None, bytes(range(128)))
-    encoding = "Latin-1" if min(high) >= 0xA0 else "Windows-1252"
-    encoding = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else encoding
+    encoding = "Latin-1" if min(high, default=255) >= 0xA0 else "Windows-1252"
+    is_utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw and not high
+    encoding = "UTF-16" if is_utf16 else encoding
     is_likely = encoding == "UTF-16" or b"\0" not in raw and 3 * len(high) < len(raw)
     return Malformed("not UTF-8", f" (is it {encoding}?)" if is_likely else "")
 
@@ -420,15 +421,15 @@ _SEPARATORS = re.compile(rb"<\|[\w ]+\|>|</s>|\[(?:EOS|SEP)\]")
 
 def _notice_separators(path, separator):
     "Says so if the marks at the ends of documents seem to be others than what is given"
-    lines = filter(None, islice(lines_of(path), 10_000))
+    lines = filter(None, islice(lines_of(path, 1 << 16), 1000))
     if separator:
         if not any(separator.encode() in line for line in lines):
-            print(f"{path}: no {separator} in its first 10,000 lines", file=sys.stderr)
+            print(f"{path}: no {separator} in its first 1,000 lines", file=sys.stderr)
         return
     marks = Counter(mark for line in lines for mark in _SEPARATORS.findall(line))
     for mark, count in marks.most_common(1):
         if count > 1:
-            hint = f"if it ends documents, give --separator '{mark.decode()}'"
+            hint = f"if it ends documents, give --separator \"{mark.decode()}\""
             print(f"{path} holds {mark.decode()} as text; {hint}", file=sys.stderr)
 
 
@@ -587,7 +588,7 @@ def open_source(
     options = {"column": column, "boundary": boundary, "separator": separator}
     _check_arguments(source, kind, split=split, config=config, **options)
     if kind == "docstrings":
-        rows = docstring_documents(processes=allowed_cpus())
+        rows = docstring_documents(processes=min(allowed_cpus(), 61))  # as Windows can
         corpus = source_of_list([row["text"] for row in rows], kind)
         return replace(corpus, identity={kind: docstrings_fingerprint()})
     if files:

@@ -1,7 +1,7 @@
 """Measures the paper's network on a graphics card and writes `card.json`
 
 Usage, with the package installed, from anywhere: python nbs/results/card.py [FILE]
-It takes about five minutes on an H100. Notebooks 14 and 33 show what it wrote.
+It takes about five minutes on an H100. Notebooks 30 and 33 show what it wrote.
 `--small` is a rehearsal with a tiny network, which also runs on a CPU.
 """
 

@@ -185,7 +185,7 @@ def load_tensors(
     "The tensors of a file, whose name need not be UTF-8; `SafetensorError`"
     try:
         return load_file(path)
-    except SafetensorError:
+    except (SafetensorError, UnicodeEncodeError):  # the latter from older versions
         return load(Path(path).read_bytes())
 
 

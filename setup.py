@@ -1,4 +1,5 @@
 "Reads `settings.ini`, where every fact about the package stands once."
+import sys
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -8,6 +9,7 @@ HERE = Path(__file__).parent
 settings = ConfigParser(delimiters=["="])
 settings.read(HERE / "settings.ini", encoding="utf8")
 cfg = settings["DEFAULT"]
+in_place = "editable_wheel" in sys.argv  # what only the documentation needs is not in a release
 
 setup(
     name=cfg["lib_name"],
@@ -20,7 +22,8 @@ setup(
     url=cfg["git_url"],
     keywords=cfg["keywords"].split(),
     license="Apache-2.0",
-    packages=find_packages(include=["gpt1", "gpt1.*"]),
+    packages=find_packages(include=["gpt1", "gpt1.*"]) + ["gpt1_site"] * in_place,
+    package_dir={"gpt1_site": ".ci/gpt1_site"} if in_place else {},
     include_package_data=True,
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),

@@ -7,6 +7,7 @@ import html
 import os
 import re
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 import yaml
@@ -148,8 +149,8 @@ class Site(Processor):
     def fold(self, cell):
         "Fold imports and what is folded in JupyterLab; no option twice, which Quarto refuses"
         lines = cell.source.split("\n")
-        options = [line for line in lines if line.startswith("#| ")]
-        code = "\n".join(line for line in lines if not line.startswith("#| "))
+        options = list(takewhile(lambda line: line.startswith("#|"), lines))
+        code = "\n".join(lines[len(options) :])
         own = {line.split(":")[0]: line for line in options}  # the notebook's come after nbdev's
         tree = ast.parse(self.code(cell)).body
         summary = None
@@ -168,8 +169,8 @@ class Site(Processor):
     def mend_output(self, output):
         "No links inside signatures; HTML as Quarto's raw HTML, which brings no scripts from elsewhere"
         data = output.get("data", {})
-        if "text/html" in data and "text/markdown" not in data:
-            source = "".join(data.pop("text/html"))
+        source = "".join(data.pop("text/html", ""))
+        if source and "text/markdown" not in data:
             fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", source) or [""]))
             data["text/markdown"] = [f"{fence}{{=html}}\n", source.strip("\n") + "\n", fence]
         elif "text/markdown" in data:
@@ -245,5 +246,5 @@ class Site(Processor):
         "The map as HTML, this notebook's box filled, each box a link"
         drawing = self.map.replace(self.site, relative("index.html", self.page).removesuffix("index.html"))
         drawing = drawing.replace(f'<g id="{number}"', f'<g id="{number}" class="here"')
-        drawing = re.sub(r'\bid="(\w+)"', r'id="map-\1"', drawing)
-        return f'\n```{{=html}}\n<div class="book-map" aria-label="{html.escape(alt)}">\n{drawing.strip()}\n</div>\n```\n'
+        drawing = re.sub(r'\bid="(\w+)"', r'id="map-\1"', drawing).replace(' role="img"', "", 1).strip()
+        return f'\n```{{=html}}\n<nav class="book-map" aria-label="{html.escape(alt)}">\n{drawing}\n</nav>\n```\n'

@@ -8,16 +8,18 @@
 #   card     the paper's network on one graphics card, for minutes
 #   paper    the paper's network on OpenWebText: days on one card
 #
-# GPT1_DATA names the folder of the published files; `paper` fetches from the Hub what is not there. Run it again
-# to resume. Networks go to FOLDER (runs/RUN), what is to be kept to FOLDER/results. STAGES leaves some out.
+# GPT1_DATA names the folder of the published files; tasks and vocabulary that are not there come from the Hub.
+# CORPUS and HELDOUT name other text than the novels. Run it again to resume. Networks go to FOLDER (runs/RUN), what
+# is to be kept to FOLDER/results. STAGES names some of the stages, the default is all of them.
 set -euo pipefail
 
 run=${1:?give a run: tenth, cores, card or paper}
 out=${2:-runs/$run}
 stages=${STAGES:-prepare pretrain evaluate zero_shot finetune collect}
 published=${GPT1_DATA:-}
-corpus=$published/novels/train.txt.xz heldout=$published/novels/valid.txt.xz
+corpus=${CORPUS:-$published/novels/train.txt.xz} heldout=${HELDOUT-$published/novels/valid.txt.xz}
 vocabulary=$published/openai-gpt
+[ -d "$vocabulary" ] || vocabulary=openai-community/openai-gpt
 tasks="race-middle sst2 snli cola mrpc stsb qnli" seeds=3 at_once=1 compile=auto
 questions=300                                 # of a task, at each checkpoint
 case $run in
@@ -31,11 +33,12 @@ case $run in
         size="--preset gpt1 --steps 3000"
         rate="" limit=10000 measured=1000000 at_once=10 compile=no questions=500 ;;
     paper)
-        size="--preset gpt1" corpus=openwebtext heldout="" vocabulary=openai-community/openai-gpt
+        size="--preset gpt1" corpus=${CORPUS:-openwebtext} heldout=${HELDOUT-}
         rate="" limit=0 measured=1000000 questions=100000
-        tasks="mnli snli scitail qnli rte race storycloze sst2 cola mrpc qqp stsb" ;;
+        tasks="mnli snli scitail qnli rte race-middle race-high storycloze sst2 cola mrpc qqp stsb" ;;
     *) echo "unknown run $run: expected tenth, cores, card or paper" >&2; exit 2 ;;
 esac
+[ "$run" = paper ] || [ -n "${CORPUS:-$published}" ] || { echo "give GPT1_DATA, or CORPUS" >&2; exit 2; }
 limits=()                                     # examples to learn from, where minutes are few
 if [ "$run" = cores ]; then limits=(sst2=3000 snli=1500 cola=3500 mrpc=700 stsb=650 qnli=800); fi
 if [ "$run" = card ]; then limits=(race-middle=2000 snli=5000 qnli=5000 sst2=5000); fi

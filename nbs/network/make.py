@@ -62,6 +62,7 @@ if __name__ == "__main__":
     ids, size, _ = encode_source(str(novels / "valid.txt.xz"), tokenizer, MEASURED, **reading)
     rows = [{"weights": "float32"} | row for row in score(model, ids, size, prepared=data)]
     save_file(quantised(model.state_dict()), here / "network.safetensors")
+    (here / "network.safetensors").chmod(0o644)
     model.load_state_dict(unpacked(load_file(here / "network.safetensors")))
     rows.insert(1, {"weights": "int8"} | score(model, ids, size)[0])
     tokenizer.save(here / "tokenizer")

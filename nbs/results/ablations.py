@@ -29,7 +29,7 @@ from gpt1.training import evaluate_loss, update
 
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 torch.set_float32_matmul_precision("high")
-UNITS = {"gpt1": 2048, "mini": 683}  # as many for the width as in the paper
+UNITS = {"gpt1": 2048, "mini": 683, "tiny": 683}  # as many for the width as in the paper
 FOLDERS = {"sst2": "glue/SST-2", "cola": "glue/CoLA", "mrpc": "glue/MRPC", "stsb": "glue/STS-B"}
 FOLDERS |= {"snli": "nli/SNLI", "qnli": "nli/QNLI", "race-middle": "race"}
 LIMITS = {  # examples to learn from, as in reproduce.sh, but for RACE

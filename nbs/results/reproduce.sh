@@ -3,7 +3,7 @@
 #
 #   bash nbs/results/reproduce.sh RUN [FOLDER]
 #
-#   tenth    a small trial of `cores`: one seed, one task, minutes
+#   tenth    the smallest network, one seed, one task, minutes
 #   cores    a small network on two cores: an afternoon
 #   card     the paper's network on one graphics card, for minutes
 #   paper    the paper's network on OpenWebText: hours to days on one card
@@ -29,9 +29,10 @@ vocabulary=$published/openai-gpt
 [ -d "$vocabulary" ] || vocabulary=openai-community/openai-gpt
 tasks="race-middle sst2 snli cola mrpc stsb qnli" seeds=3 at_once=1 compile=auto
 questions=300                                 # of a task, at each checkpoint
+learned=                                      # entries of a vocabulary of its own
 case $run in
     tenth)
-        size="--preset mini --batch_size 4 --steps 200 --seed ${SEED:-0}" tasks=sst2 seeds=1
+        size="--preset tiny --steps 600 --seed ${SEED:-0}" tasks=sst2 seeds=1 learned=2048
         rate="--learning_rate 3e-4" limit=300 measured=20000 questions=30 ;;
     cores)
         size="--preset mini --batch_size 8 --steps 2000" tasks="sst2 snli cola mrpc stsb qnli"
@@ -55,7 +56,9 @@ mkdir -p "$results"
 say() { echo "+ $*" >&2; "$@"; }
 
 prepare() {
-    say gpt1_prepare --data "$corpus" --tokenizer "$vocabulary" --boundary blank --valid_fraction 0.001 --out "$out/data"
+    # shellcheck disable=SC2046
+    say gpt1_prepare --data "$corpus" $([ -n "$learned" ] && echo "--vocab_size $learned" || echo "--tokenizer $vocabulary") \
+        --boundary blank --valid_fraction 0.001 --out "$out/data"
 }
 
 pretrain() {

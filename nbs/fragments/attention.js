@@ -1,6 +1,6 @@
 // What a token looks at, by block and head. `maps[block][head][t]` has the weights of tokens 0 … t.
 const { tokens, maps, values } = data, single = maps.length * maps[0].length === 1;
-let block = 0, head = 0, chosen = data.chosen, T = tokens.length;
+let block = maps.length - 1, head = 0, chosen = data.chosen, T = tokens.length;
 const vector = v => `(${v.map(x => +x.toFixed(2)).join(", ")})`;
 const mix = w => `color-mix(in srgb, var(--accent) ${(65 * w).toFixed(1)}%, transparent)`;
 

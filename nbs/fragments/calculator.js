@@ -1,6 +1,7 @@
 // Memory of a step and days for a text, by the formulas of `training_memory` and `training_days`.
 const FIELDS = [["memory", "GB of memory"], ["tflops", "TFLOP/s, published"],
   ["utilisation", "of them used, %"], ["micro", "micro-batch, sequences"], ["text", "GB of text"]];
+const BYTES_PER_TOKEN = new Map(data.token_bytes); // by the size of the vocabulary
 const options = names => Object.keys(names).map(n => `<option>${escaped(n)}</option>`).join("");
 
 show(`<style>
@@ -55,15 +56,6 @@ function training_memory(network, sequences, device, half) { // bytes by part
   };
 }
 
-function bytes_per_token(V) { // between the measured ones, over the logarithm of V
-  const known = data.token_bytes, [last, most] = known[known.length - 1];
-  if (V >= last) return most;
-  const i = known.findIndex(([size]) => size > V);
-  if (i === 0) return known[0][1];
-  const [[a, low], [b, high]] = [known[i - 1], known[i]];
-  return low + (high - low) * Math.log(V / a) / Math.log(b / a);
-}
-
 function flops_per_token({ vocab_size: V, context: T, layers: L, width: C, inner }) {
   return 6 * (L * (4 * C * C + 2 * C * inner) + V * C + L * 2 * T * C);
 }
@@ -90,8 +82,9 @@ function draw() {
 of the memory free.` : "<b>It does not fit.</b>") + ` With a tenth left free,
 <output id="largest">${most}</output> sequences fit.`;
   const speed = tflops * 1e12 * utilisation / 100 / flops_per_token(network);
+  const length = BYTES_PER_TOKEN.get(network.vocab_size);
   $("#speed").value = Math.round(speed).toLocaleString("en");
-  $("#days").value = (text * 1e9 / bytes_per_token(network.vocab_size) / speed / 86400).toFixed(2);
+  $("#days").value = (text * 1e9 / length / speed / 86400).toFixed(2);
 }
 
 function take_machine() { // and what suits it

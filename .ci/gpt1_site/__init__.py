@@ -69,6 +69,11 @@ def outside_whole(function, text):
     return "".join([*pieces, function(text[start:])])
 
 
+def documented(anchor):
+    "The anchor under which a symbol is shown: a method under its class, a private name nowhere"
+    return "" if anchor.startswith("_") else anchor.split(".")[0]
+
+
 @lru_cache
 def book():
     "From numbers to notebooks, from symbols to the pages and anchors of each module, and the map"
@@ -83,10 +88,7 @@ def book():
         for name, (place, _) in names.items():
             name = name.removeprefix(f"{module}.")
             page, anchor = place.split("#")
-            if "." in name or name.startswith("_"):  # not documented by itself
-                name_shown = name.split(".")[0]
-                anchor = "" if name_shown.startswith("_") else name_shown.lower()
-            symbols.setdefault(name, {})[module] = page, anchor
+            symbols.setdefault(name, {})[module] = page, documented(anchor)
     return numbers, symbols, (folder / "images" / "map.svg").read_text(encoding="utf8")
 
 
@@ -209,7 +211,7 @@ class Site(Processor):
     def link_file(self, match):
         "Tests are not on the site, so links to them lead to GitHub; anchors as Quarto spells them"
         target, _, anchor = match[1].partition("#")
-        anchor = f"#{anchor_of(anchor)}" if anchor else ""
+        anchor = f"#{anchor if anchor.islower() else anchor_of(anchor)}" if anchor else ""
         path = os.path.normpath(PurePosixPath(self.notebook).parent / target).replace(os.sep, "/")
         if path.startswith(("tests/", "../")):
             root = os.path.normpath(f"{get_config().nbs_path.name}/{path}").replace(os.sep, "/")
@@ -236,7 +238,7 @@ class Site(Processor):
             or by_page.get(self.page)
             or imported
             or by_page.get(url.removeprefix(self.site))
-            or (url.removeprefix(self.site), anchor)
+            or (url.removeprefix(self.site), documented(anchor))
         )
         target = "" if page == self.page else relative(page, self.page)
         anchor = f"#{anchor}" if anchor else ""

@@ -33,7 +33,7 @@ def train_on_your_texts(
     model, tokenizer = gpt1.load_model(out)
     for row in gpt1.evaluate(model, data, limit=20_000):
         print(f"{row['model']:8} perplexity {row['perplexity']:.2f}")
-    print(gpt1.write(model, tokenizer, prompt, length=60, tidy=True)[0])
+    print(gpt1.write(model, tokenizer, prompt, length=60, seed=1, tidy=True)[0])
 
 
 if __name__ == "__main__":  # on macOS and Windows, worker processes import this file

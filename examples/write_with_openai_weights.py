@@ -31,8 +31,9 @@ def write_with_openai_weights(
     except gpt1.UserError as error:
         if Path(weights).exists():
             raise
+        reason, *_ = str(error).split(";")
         advice = "without a network, copy the files from elsewhere: --weights FOLDER"
-        raise gpt1.UserError(f"{error}; {advice}") from None
+        raise gpt1.UserError(f"{reason}; {advice}") from None
     print(f"{gpt1.count_parameters(model.config)['total']:,} parameters\n")
 
     options = dict(temperature=temperature, top_k=top_k, seed=seed, samples=samples)

@@ -1,4 +1,5 @@
 "Reads `settings.ini`, where every fact about the package stands once."
+import re
 import sys
 from configparser import ConfigParser
 from pathlib import Path
@@ -10,12 +11,15 @@ settings = ConfigParser(delimiters=["="])
 settings.read(HERE / "settings.ini", encoding="utf8")
 cfg = settings["DEFAULT"]
 in_place = "editable_wheel" in sys.argv  # what only the documentation needs is not in a release
+readme = (HERE / "README.md").read_text(encoding="utf8")
+for link, kind in ((r"(!\[.*?\]\()", "raw"), (r"(\[.*?\]\()", "blob")):  # PyPI has no folder nbs
+    readme = re.sub(link + "(?=nbs/)", rf"\1{cfg['git_url']}/{kind}/{cfg['branch']}/", readme)
 
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
     description=cfg["description"],
-    long_description=(HERE / "README.md").read_text(encoding="utf8"),
+    long_description=readme,
     long_description_content_type="text/markdown",
     author=cfg["author"],
     author_email=cfg["author_email"],

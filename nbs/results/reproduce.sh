@@ -32,7 +32,7 @@ questions=300                                 # of a task, at each checkpoint
 learned=                                      # entries of a vocabulary of its own
 case $run in
     tenth)
-        size="--preset tiny --steps 600 --seed ${SEED:-0}" tasks=sst2 seeds=1 learned=2048
+        size="--preset tiny --steps 400 --learning_rate 5e-4 --seed ${SEED:-0}" tasks=sst2 seeds=1 learned=2048
         rate="--learning_rate 3e-4" limit=300 measured=20000 questions=30 ;;
     cores)
         size="--preset mini --batch_size 8 --steps 2000" tasks="sst2 snli cola mrpc stsb qnli"

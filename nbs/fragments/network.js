@@ -1,6 +1,7 @@
 // The small network and its tokenizer, whole: text in, attention and the next token out.
 // With `starts` only these sentences, which it continues.
-const { tables, starts, address } = data, END = "</w>", UNKNOWN = "<unk>";
+const { tables, starts } = data, END = "</w>", UNKNOWN = "<unk>", MEGABYTES = 2.4;
+const address = "https://raw.githubusercontent.com/gpt1/gpt1/main/nbs/network/";
 
 // The tokenizer: as `BPETokenizer.encode`, for printable ASCII and line breaks
 
@@ -308,8 +309,8 @@ textarea { width: 100%; font: inherit; color: inherit; background: none; border:
 </style>`;
 
 if (starts) {
-  show(`${COMMON}<p>A network of 2.2 million numbers, which has read novels for twenty minutes, goes on
-in this page. Choose a beginning (the first time, ${data.megabytes} MB are loaded):</p>
+  show(`${COMMON}<p>A small network that has read novels writes, in this page. Choose a beginning
+(the first time, ${MEGABYTES} MB are loaded):</p>
 <div class="row">${starts.map(text => `<button class="start">${escaped(text)} …</button>`).join("")}</div>
 <p id="written" hidden></p><p id="status" role="status"></p>
 <div class="row"><button id="stop" hidden>Stop</button></div>`);
@@ -325,7 +326,7 @@ in this page. Choose a beginning (the first time, ${data.megabytes} MB are loade
   }));
   on("#stop", "click", () => { running = false; });
 } else {
-  show(`${COMMON}<div id="before"><button id="load">Load the network (${data.megabytes} MB)</button></div>
+  show(`${COMMON}<div id="before"><button id="load">Load the network (${MEGABYTES} MB)</button></div>
 <p id="status" role="status"></p>
 <div id="live" hidden>
 <label>a text<textarea id="text" rows="2" maxlength="1000" autocapitalize="off" spellcheck="false">${
@@ -358,8 +359,9 @@ id="stop" disabled>Stop</button><button id="back" disabled>Back</button></div>
     $("#write").disabled = $("#one").disabled = running || !ids.length;
   }
 
-  function choose(t) {
-    chosen = t;
+  function choose(t) { chosen = t; look(t); }
+
+  function look(t) {
     $("#t").value = temperature().toFixed(2);
     if (t < 0) { $("#summary").innerHTML = $(".bars").innerHTML = ""; return; }
     const [block, head] = [+$("#block").value, +$("#head").value], row = reader.maps[block][head][t];
@@ -388,10 +390,10 @@ the Python tokenizer reads more.` : !all.length ? "Type a text."
     draw_tokens();
   }
 
-  on("#load", "click", async event => {
-    event.target.disabled = true;
+  on("#load", "click", async () => {
+    $("#load").disabled = true;
     const there = await load();
-    event.target.disabled = false;
+    $("#load").disabled = false;
     if (!there) return;
     [["#block", network.layers], ["#head", network.heads]].forEach(([selector, n]) => {
       $(selector).innerHTML = [...Array(n).keys()].map(i => `<option value="${i}">${i + 1}</option>`).join("");
@@ -403,13 +405,14 @@ the Python tokenizer reads more.` : !all.length ? "Type a text."
     $("#text").focus();
   });
   on("#text", "input", read_text);
-  on("select, #temperature, #k", "input", () => choose(chosen));
+  on("select, #temperature, #k", "input", () => look(chosen));
   const at = event => event.target.closest("[data-t]");
   on(".tokens", "click", event => at(event) && choose(+at(event).dataset.t));
   on(".tokens", "focusin", event => at(event) && choose(+at(event).dataset.t));
   on(".tokens", "pointerover", event => {
-    if (event.pointerType === "mouse" && at(event) && !running) choose(+at(event).dataset.t);
+    if (event.pointerType === "mouse" && at(event) && !running) look(+at(event).dataset.t);
   });
+  on(".tokens", "pointerleave", () => running || look(chosen));
   on(".tokens", "keydown", event => { // arrows move along the text
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const next = step && $$(".tokens button")[chosen + step];

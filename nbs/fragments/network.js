@@ -28,9 +28,17 @@ function split_chunk(text, exceptions) { // without white space; as spaCy's `Tok
   for (let last; text && text.length !== last && !special(text);) {
     last = text.length;
     const p = length_of(prefix, text), front = text.slice(0, p);
-    if (p && special(text.slice(p))) { before.push(front); text = text.slice(p); break; }
+    if (p && special(text.slice(p))) {
+      before.push(front);
+      text = text.slice(p);
+      break;
+    }
     const end = last - length_of(suffix, text.slice(p)), back = text.slice(end);
-    if (back && special(text.slice(0, end))) { after.unshift(back); text = text.slice(0, end); break; }
+    if (back && special(text.slice(0, end))) {
+      after.unshift(back);
+      text = text.slice(0, end);
+      break;
+    }
     if (front) before.push(front);
     if (back) after.unshift(back);
     text = text.slice(p, end);
@@ -67,8 +75,9 @@ function join_exceptions(tokens, ends) { // those that the rules have split; end
 const plain = text => text.replace(/\r\n?/g, "\n").replace(/[^ -~]/g, c => tables.signs[c] || c);
 
 function foreign(text) { // what cannot be read here; "" if there is none
-  const entity = plain(text).match(/&#?[0-9A-Za-z]{1,24};/);
-  return entity ? entity[0] : [...new Set(plain(text).replace(/[ -~\n\t]/g, ""))].slice(0, 5).join(" ");
+  const entity = plain(text).match(/&#?[0-9A-Za-z]{1,24};/); // which Python decodes
+  const others = new Set(plain(text).replace(/[ -~\n\t]/g, ""));
+  return entity ? entity[0] : [...others].slice(0, 5).join(" ");
 }
 
 function standardise(text) {
@@ -217,17 +226,18 @@ function draw(p) {
 
 // The page
 
-const link = document.createElement("a"); // JupyterLab turns it into an address of its own
-link.href = "network/network.safetensors";
-host.append(link);
+function beside() { // the folder beside this page; in Jupyter beside the notebook
+  const jupyter = /^(.*?)\/(?:lab(?:\/workspaces\/[^/]*)?\/tree|notebooks)\/(.*\/)?/.exec(location.pathname);
+  const folder = jupyter ? `${jupyter[1]}/files/${jupyter[2] || ""}` : "";
+  return new URL(`${folder}network/`, location.href).href;
+}
+
 const LENGTH = 40, BARS = 8, pause = () => new Promise(done => setTimeout(done));
 let network, tokenizer, reader, ids = [], prompt = 0, chosen = 0, running = false;
 
 async function load_from(place) {
   const get = async (name, form) => {
-    const from = new URL(name, place);
-    from.search = new URL(place).search;
-    const answer = await fetch(from);
+    const answer = await fetch(new URL(name, place));
     if (!answer.ok) throw Error(`${name}: ${answer.status}`);
     return answer[form]();
   };
@@ -242,7 +252,7 @@ let loading;
 function load() { // once; true if it is there
   return loading ??= (async () => {
     let why;
-    for (const place of [link.href, address]) {
+    for (const place of [beside(), address]) {
       $("#status").textContent = "Loading …";
       try {
         await load_from(place);
@@ -300,7 +310,7 @@ textarea { width: 100%; font: inherit; color: inherit; background: none; border:
 .tokens button[aria-pressed=true] { border-color: currentColor; }
 .tokens .new .token { color: var(--accent); font-weight: 600; }
 .tokens small, .bars .number { font-variant-numeric: tabular-nums; font-size: .78em; opacity: .9; }
-.future .token { opacity: .55; }
+.future .token { opacity: .7; }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: .15rem .6rem;
   align-items: center; }
 .bars .token { text-align: right; white-space: pre; }
@@ -326,7 +336,7 @@ if (starts) {
   }));
   on("#stop", "click", () => { running = false; });
 } else {
-  show(`${COMMON}<div id="before"><button id="load">Load the network (${MEGABYTES} MB)</button></div>
+  show(`${COMMON}<div id="before"><button id="load">Load the network (${MEGABYTES} MB)</button><slot></slot></div>
 <p id="status" role="status"></p>
 <div id="live" hidden>
 <label>a text<textarea id="text" rows="2" maxlength="1000" autocapitalize="off" spellcheck="false">${
@@ -344,7 +354,7 @@ id="stop" disabled>Stop</button><button id="back" disabled>Back</button></div>
 
   const temperature = () => +$("#temperature").value;
   const k = () => Math.max(1, Math.floor(+$("#k").value) || network.size);
-  const mix = w => `color-mix(in srgb, var(--accent) ${(65 * w).toFixed(1)}%, transparent)`;
+  const mix = share => `color-mix(in srgb, var(--accent) ${(45 * share).toFixed(1)}%, transparent)`;
 
   function draw_tokens() {
     const first = ids.length - reader.ids.length;
@@ -365,15 +375,15 @@ id="stop" disabled>Stop</button><button id="back" disabled>Back</button></div>
     $("#t").value = temperature().toFixed(2);
     if (t < 0) { $("#summary").innerHTML = $(".bars").innerHTML = ""; return; }
     const [block, head] = [+$("#block").value, +$("#head").value], row = reader.maps[block][head][t];
+    const most = row.indexOf(Math.max(...row)), next = reader.ids[t + 1];
     $$(".tokens button").forEach((button, s) => {
       button.setAttribute("aria-pressed", s === t);
       button.classList.toggle("future", s > t);
-      button.style.background = s > t ? "" : mix(row[s]);
+      button.style.background = s > t ? "" : mix(row[s] / row[most]);
       button.lastElementChild.textContent = s > t ? "–" : row[s].toFixed(3);
     });
-    const most = row.indexOf(Math.max(...row)), next = reader.ids[t + 1];
     $("#summary").innerHTML = `<b>${visible(reader.ids[t])}</b> looks most at
-<b>${visible(reader.ids[most])}</b>, with a weight of ${row[most].toFixed(3)}. What comes after it${
+<b>${visible(reader.ids[most])}</b>, with a weight of ${row[most].toFixed(3)}. What may come next${
   next === undefined ? "" : ` (underlined: what does)`}:`;
     const p = distribution(reader.logits(t), temperature(), k()), ranked = order(p).slice(0, BARS);
     $(".bars").innerHTML = ranked.map(id => `<span class="token ${id === next ? "next" : ""}">${visible(id)}</span>

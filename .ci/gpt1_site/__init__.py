@@ -20,7 +20,8 @@ WHOLE = re.compile(
     r"(`+)(?:.|\n)*?\1|!?\[(?:[^\[\]]|\[[^\[\]]*\])*\]\([^)]*\)|<[^>\n]+>|\$\$[^$]*\$\$|\$[^$\n]+\$|^#.*$", re.M
 )
 MENTION = re.compile(r"\bnotebooks?\s+\d\d\b(?:(?:,\s|\sand\s|\sor\s|\sto\s|,\sand\s)\d\d\b)*", re.I)
-SYMBOL = re.compile(r"\[`([^`]+)`\]\(([^)\s#]+)#([^)\s]+)\)(?=(?:\s+of\s+\[(?:notebook )?(\d\d)\b)?)")
+SYMBOL = re.compile(r"\[`([^`]+)`\]\(([^)\s#]+)#([^)\s]+)\)(?=(?:\s+of\s+(?:notebook\s+|\[notebook |\[)(\d\d)\b)?)")
+NESTED = re.compile(r"\[((?:[^\[\]\n]|\[`[^`]+`\]\([^)\s]*\))+)\](?=\()")
 MAP = re.compile(r"\[?!\[([^\]]*)\]\([^)]*images/map\.svg(?:#(\w+))?\)(?:\]\([^)]*\))?")
 FENCE = re.compile(r" *(`{3,}|~{3,})")
 
@@ -188,10 +189,9 @@ class Site(Processor):
 
     def prose(self, text):
         "Links in Markdown that is not code"
-        text = MAP.sub(lambda match: self.clickable_map(match[1], match[2]), text)
+        text = MAP.sub(lambda match: self.clickable_map(match[1], match[2]), self.link_symbols(text))
         text = outside_whole(lambda plain: MENTION.sub(self.link_mention, plain), text)
-        text = re.sub(r"\]\((?![a-z]+:)([^)\s]*)\)", self.link_file, text)
-        return self.link_symbols(text)
+        return re.sub(r"\]\((?![a-z]+:)([^)\s]*)\)", self.link_file, text)
 
     def link_mention(self, match):
         "`notebook 05`, `notebooks 02 to 04`: a link for each number that is a notebook"
@@ -221,7 +221,9 @@ class Site(Processor):
         return f"]({target}{anchor})"
 
     def link_symbols(self, text):
-        "nbdev takes the first module that has a name; here this page's, or the one meant or imported"
+        """nbdev takes the first module that has a name; here this page's, or the one meant or imported.
+        It also links names inside of links and alternative texts; here these stay as they were written."""
+        text = NESTED.sub(lambda match: "[" + re.sub(r"\[(`[^`]+`)\]\([^)\s]*\)", r"\1", match[1]) + "]", text)
         return SYMBOL.sub(self.link_symbol, text)
 
     def link_symbol(self, match):

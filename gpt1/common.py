@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['UserError', 'one_line_errors', 'write_atomically', 'write_text', 'start_worker', 'evaluation_mode', 'seed_step',
-           'plot_style', 'table']
+           'plot_style', 'table', 'fragment']
 
 # %% ../nbs/common.ipynb #86691fcc
 import errno
 import hashlib
+import json
 import multiprocessing
 import os
 import signal
@@ -166,3 +167,26 @@ def table(
     rules = ["--:" if isinstance(value, Real) else ":--" for value in first]
     lines = [list(rows[0]), rules, *([cell(row[key]) for key in rows[0]] for row in rows)]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+# %% ../nbs/common.ipynb #c0a7d1e3
+def fragment(
+    name: str,  # of a script in `nbs/fragments`, without its ending
+    data: dict,  # what the script gets, as JSON: numbers, text, lists, dictionaries
+    still: str,  # a picture of plain characters, for where scripts don't run
+):  # `IPython.display.HTML`
+    "An interactive figure; the still picture alone where its script is missing"
+    from html import escape
+    from IPython.display import HTML
+
+    still = escape(still)
+    folder = Path("fragments" if Path("fragments").is_dir() else "../fragments")
+    if not (folder / f"{name}.js").exists():  # a notebook without its folder
+        return HTML(f"<pre>{still}</pre>")
+    page, script = ((folder / f).read_text("utf8") for f in ("page.html", f"{name}.js"))
+    values = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    values = values.replace("<", "\\u003c")  # no text of the data ends the script
+    digest = hashlib.blake2b((page + script + values).encode(), digest_size=4).hexdigest()
+    parts = {"NAME": f"{name}-{digest}", "STILL": still, "SCRIPT": script, "DATA": values}
+    for part, text in parts.items():
+        page = page.replace(f"@{part}@", text)
+    return HTML(page)

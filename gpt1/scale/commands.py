@@ -391,7 +391,8 @@ def _check_options(folder, options, world_size):
         raise UserError(f"minutes is {minutes}; expected a number above 0, and finite")
     if minutes is not None and world_size > 1:
         raise UserError("--minutes is for one process; give --steps to several")
-    whole_number("micro_batch", options.get("micro_batch", 1))
+    for name in ("micro_batch", "keep"):
+        whole_number(name, options.get(name, 1))
     if options["tensorboard"]:
         _scale.runs.tensorboard_writer()  # `UserError` if it is not installed
         if str(folder).encode(errors="ignore").decode() != str(folder):
@@ -439,6 +440,7 @@ def gpt1_train(
     seed: int = 0,  # decides initial weights, batches and dropout
     resume: bool = False,  # refuse to start a new run
     fresh: bool = False,  # throw away the run in the folder and start again
+    keep: int = 2,  # checkpoints to keep, beside the best
     tensorboard: bool = False,  # write events for TensorBoard as well
     status: str = None,  # only show where the run in this folder stands
 ):
@@ -463,7 +465,7 @@ def _train(folder, options):
             settings = _settings(folder, options, sizes)
         if group.is_main_process:
             _print_plan(folder, options, sizes, settings, group.world_size)
-        more = dict(tensorboard=options["tensorboard"], **options["computing"])
+        more = dict(**_pick(options, ("tensorboard", "keep")), **options["computing"])
         write = _scale.writing.write  # imported now, not while a signal has to wait
         more |= dict(sample=partial(_sample, write, data.tokenizer()), group=group)
         _scale.runs.train(folder, data, sizes, settings, **more)

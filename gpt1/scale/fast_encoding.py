@@ -497,5 +497,6 @@ def unknown_in_words(
     unknown = getattr(tokenizer, "vocabulary", {}).get(UNKNOWN, -1)
     share = float(np.mean(np.asarray(ids) == unknown)) if len(ids) else 0
     warning = ": too many to learn or to measure much" if share > 0.01 else ""
-    said = f"{share:.2%} of the ids are {UNKNOWN}, not in the vocabulary{warning}"
+    size = f"{share:.2%}" if share >= 0.0001 else "less than 0.01%"
+    said = f"{size} of the ids are {UNKNOWN}, not in the vocabulary{warning}"
     return said if share else ""

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# From text to the paper's tables, by the commands of the package. Notebook 14 shows what came of it.
+#
+#   bash nbs/results/reproduce.sh RUN [FOLDER]
+#
+#   tenth    the smallest network, one seed, one task, minutes
+#   cores    a small network on two cores: an afternoon
+#   card     the paper's network on one graphics card, for minutes
+#   paper    the paper's network on OpenWebText: hours to days on one card
+#
+# GPT1_DATA names the folder of the published files; tasks and vocabulary that are not there come from the Hub.
+# CORPUS and HELDOUT name other text than the novels. Run it again to resume. Networks go to FOLDER (runs/RUN), what
+# is to be kept to FOLDER/results. STAGES names some of the stages, AT_ONCE how many fine-tunings run at a time on a
+# card, SEED the seed of `tenth`.
+set -euo pipefail
+
+fail() { echo "reproduce.sh: $*" >&2; exit 2; }
+run=${1:-none}
+out=${2:-runs/$run}
+all="prepare pretrain evaluate zero_shot finetune collect"
+stages=${STAGES:-$all}
+for stage in $stages; do
+    case " $all " in *" $stage "*) ;; *) fail "unknown stage $stage: expected some of $all" ;; esac
+done
+published=${GPT1_DATA:-}
+[ -z "$published" ] || [ -d "$published" ] || fail "GPT1_DATA: there is no folder $published"
+corpus=${CORPUS:-$published/novels/train.txt.xz} heldout=${HELDOUT-$published/novels/valid.txt.xz}
+vocabulary=$published/openai-gpt
+[ -d "$vocabulary" ] || vocabulary=openai-community/openai-gpt
+tasks="race-middle sst2 snli cola mrpc stsb qnli" seeds=3 at_once=1 compile=auto
+questions=300                                 # of a task, at each checkpoint
+learned=                                      # entries of a vocabulary of its own
+case $run in
+    tenth)
+        size="--preset tiny --steps 600 --seed ${SEED:-0}" tasks=sst2 seeds=1 learned=2048
+        rate="--learning_rate 3e-4" limit=300 measured=20000 questions=30 ;;
+    cores)
+        size="--preset mini --batch_size 8 --steps 2000" tasks="sst2 snli cola mrpc stsb qnli"
+        rate="--learning_rate 3e-4" limit=0 measured=200000 ;;
+    card)
+        size="--preset gpt1 --steps 3000"
+        rate="" limit=10000 measured=1000000 at_once=${AT_ONCE:-10} compile=no questions=500 seeds=2 ;;
+    paper)
+        size="--preset gpt1" corpus=${CORPUS:-openwebtext} heldout=${HELDOUT-}
+        rate="" limit=0 measured=1000000 questions=100000
+        tasks="mnli snli scitail qnli rte race-middle race-high storycloze sst2 cola mrpc qqp stsb" ;;
+    *) fail "give a run: tenth, cores, card or paper" ;;
+esac
+[ "$run" = paper ] || [ -n "${CORPUS:-$published}" ] || fail "give GPT1_DATA, or CORPUS"
+limits=()                                     # examples to learn from, where minutes are few
+if [ "$run" = cores ]; then limits=(sst2=3000 snli=1500 cola=3500 mrpc=700 stsb=650 qnli=800); fi
+if [ "$run" = card ]; then limits=(race-middle=2000 snli=5000 qnli=5000 sst2=5000); fi
+
+results=$out/results
+mkdir -p "$results"
+say() { echo "+ $*" >&2; "$@"; }
+
+prepare() {
+    # shellcheck disable=SC2046
+    say gpt1_prepare --data "$corpus" $([ -n "$learned" ] && echo "--vocab_size $learned" || echo "--tokenizer $vocabulary") \
+        --boundary blank --valid_fraction 0.001 --out "$out/data"
+}
+
+pretrain() {
+    # shellcheck disable=SC2086
+    say gpt1_train $size --data "$out/data" --keep 1000 --out "$out/pretrained"
+    cp "$out/pretrained/log.jsonl" "$results/pretraining.jsonl"
+    cp "$out/pretrained/samples.txt" "$results"
+    # a network that knows nothing yet: one step at a rate of next to nothing
+    # shellcheck disable=SC2086
+    say gpt1_train $size --steps 1 --learning_rate 1e-9 --compile no --data "$out/data" --out "$out/fresh"
+}
+
+evaluate() {
+    say gpt1_evaluate "$out/pretrained" ${heldout:+--data "$heldout" --boundary blank} --limit "$measured" --json \
+        > "$results/evaluation.json"
+    cat "$results/evaluation.json"
+}
+
+tune() {                                      # WAY TASK SEEDS: one more seed, if the others are there
+    local way=$1 task=$2 seeds=$3 from=$out/pretrained weight=0.5 entry few=$limit memory="" folder=$out/finetuned/$1/$2
+    if [ "$at_once" -gt 1 ] && [ "$task" = race-middle ]; then memory="--micro_batch 8"; fi  # others need some too
+    case $way in no-pretraining) from=$out/fresh ;; no-auxiliary) weight=0 ;; esac
+    for entry in "${limits[@]}"; do if [ "${entry%=*}" = "$task" ]; then few=${entry#*=}; fi; done
+    mkdir -p "$folder"
+    # shellcheck disable=SC2086
+    say gpt1_finetune "$from" --task "$task" --seeds "$seeds" --lm_weight "$weight" --compile $compile $rate $memory \
+        $([ "$few" = 0 ] || echo "--limit $few") --out "$folder" > "$folder/log.txt" 2>&1 \
+        || { tail -n 1 "$folder/log.txt" >&2; return 1; }
+    echo "$way $task: $(tr -d '\n ' < "$folder/result.json")"
+}
+
+finetune() {
+    local jobs=() seed task way
+    for seed in $(seq "$seeds"); do for task in $tasks; do for way in full no-pretraining no-auxiliary; do
+        jobs+=("$way $task $seed")
+    done; done; done
+    if [ "$at_once" = 1 ]; then
+        # shellcheck disable=SC2086
+        for job in "${jobs[@]}"; do tune $job; done
+    else                                      # several at a time, a seed after the other
+        export OMP_NUM_THREADS=1
+        local before=1
+        for job in "${jobs[@]}"; do
+            [ "${job##* }" = "$before" ] || wait
+            before=${job##* }
+            while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n || true; done
+            # shellcheck disable=SC2086
+            tune $job &
+        done
+        wait
+    fi
+}
+
+zero_shot() {
+    local checkpoint
+    mkdir -p "$out/zero_shot"
+    for checkpoint in "$out/fresh" "$out"/pretrained/checkpoints/step-*; do
+        say gpt1_evaluate "$checkpoint" --task cola sst2 race-middle --examples "$questions" --json \
+            > "$out/zero_shot/$(basename "$checkpoint").json"
+    done
+}
+
+collect() {                                   # the scores of all in two files
+    python3 - "$out" "$seeds" $tasks <<'PYTHON'
+import json, re, sys
+from pathlib import Path
+
+out, seeds, tasks = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+ways, tuned, asked = ("full", "no-pretraining", "no-auxiliary"), [], []
+for path in sorted(out.glob("finetuned/*/*/seed-*/checkpoints/*/checkpoint.json")):
+    record, (way, task, seed) = json.loads(path.read_text()), path.parts[-6:-3]
+    if record.get("finished"):
+        log = (out / "finetuned" / way / task / "log.txt").read_text()
+        counts = re.search(r"([\d,]+) training and ([\d,]+) validation", log).groups()
+        row = {"task": task, "way": way, "seed": int(seed[5:]), "metric": record["task"]["metric"]}
+        row |= {name: int(count.replace(",", "")) for name, count in zip(("train", "dev"), counts)}
+        tuned.append(row | {"scores": [round(one["score"], 4) for one in record["history"]]})
+for path in sorted(out.glob("zero_shot/*.json")):
+    step = int(path.stem.removeprefix("step-").replace("fresh", "0"))
+    asked += [{"step": step} | row for row in json.loads(path.read_text() or "[]")]
+for name, rows in {"finetuning": tuned, "zero_shot": asked}.items():
+    text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (out / "results" / f"{name}.json").write_text(f"[\n{text}\n]\n", encoding="utf8")
+print(f"{len(tuned)} fine-tunings, {len(asked)} scores without any → {out / 'results'}")
+ended = {(row["way"], row["task"], row["seed"]) for row in tuned}
+asked_for = [(way, task, seed) for way in ways for task in tasks for seed in range(seeds)]
+if missing := [f"{way} {task} {seed}" for way, task, seed in asked_for if (way, task, seed) not in ended]:
+    sys.exit(f"not there, see the log.txt of each: {', '.join(missing)}")
+PYTHON
+}
+
+for stage in $stages; do
+    echo "$stage $(date +%T)" | tee -a "$results/stages.txt"
+    "$stage"
+done
+echo "done $(date +%T)" | tee -a "$results/stages.txt"

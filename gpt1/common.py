@@ -171,7 +171,7 @@ def table(
 # %% ../nbs/common.ipynb #c0a7d1e3
 def fragment(
     name: str,  # of a script in `nbs/fragments`, without its ending
-    data,  # what the script gets, as JSON: lists and dictionaries of numbers and text
+    data: dict,  # what the script gets, as JSON: numbers, text, lists, dictionaries
     still: str,  # a picture of plain characters, for where scripts don't run
 ):  # `IPython.display.HTML`
     "An interactive figure; the still picture alone where its script is missing"

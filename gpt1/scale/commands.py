@@ -645,25 +645,97 @@ def gpt1_generate(
 
     _converse(answer) if interactive else answer(beginnings)
 
+# %% ../../nbs/scale/35_commands.ipynb #35c0p001
+_HUB_NAME = r"[A-Za-z0-9][\w-]*/[A-Za-z0-9][\w.-]*"
+_CARD = """---
+{licence}library_name: transformers
+---
+
+# {name}
+
+A network of GPT-1's architecture: {total:,} parameters, {layers} layers, {heads} heads,
+width {width}, context {context}, {vocab_size:,} entries in the vocabulary. {history}
+
+```python
+import gpt1, transformers  # https://github.com/gpt1/gpt1
+model, tokenizer = gpt1.from_huggingface("{name}"), gpt1.load_tokenizer("{name}")
+pipe = transformers.pipeline("text-generation", "{name}")  # gives some texts other ids
+```
+"""
+
+
+def _history(source):
+    "How a network came about, and what was measured, as far as a run tells"
+    metadata, asked = _newest(as_path(source)), _read_run(source)
+    name = str(asked.get("data", metadata.get("converted", source)))
+    words = f"Made from `{name if re.fullmatch(_HUB_NAME, name) else Path(name).name}`"
+    if steps := metadata.get("step"):
+        words += f", trained for {steps:,} steps with `{metadata['training']}`"
+    with suppress(OSError, ValueError):  # only a run that is finished has it
+        rows = json.loads((as_path(source) / "result.json").read_bytes())
+        words += f"\n\n```text\n{_scale.evaluation.as_text(rows)}\n```"
+    return words
+
+
+def _check_push(name, licence, dry_run):
+    "Raises `UserError` unless a network can be uploaded like this"
+    from huggingface_hub import get_token
+
+    if not re.fullmatch(_HUB_NAME, name or "", re.A):
+        raise UserError(f"--push is {name!r}; expected owner/name, as on the Hub")
+    if licence and not re.fullmatch("[a-z0-9.-]+", licence):
+        raise UserError(f"--license is {licence!r}; expected mit or apache-2.0, say")
+    if not (dry_run or get_token()):
+        raise UserError("no token for the Hub; run `hf auth login`, or set HF_TOKEN")
+
+
+def _push(folder, name):
+    "Uploads a folder to the Hub; `UserError` if it can't"
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().create_repo(name, exist_ok=True)
+        HfApi().upload_folder(repo_id=name, folder_path=folder)
+    except Exception as error:  # network, names, rights: there are dozens of kinds
+        todo = f"check network and token, then hf upload {name} {shlex.quote(folder)} ."
+        raise UserError(f"can't push {name} ({type(error).__name__}); {todo}") from None
+    print(f"uploaded {folder} to https://huggingface.co/{name}")
+
 # %% ../../nbs/scale/35_commands.ipynb #641d36f0
 @command
 def gpt1_convert(
     source: str,  # a run, OpenAI's or Hugging Face's folder, or owner/name on the Hub
     target: str,  # the folder to make
     *,
-    to: str = "run",  # run, huggingface or openai
+    to: str = None,  # run, huggingface or openai (default: run, to push huggingface)
     tokenizer: str = None,  # where SOURCE has no vocabulary: a folder, or owner/name
     heads: int = None,  # for OpenAI's format: attention heads (default: width / 64)
     added_tokens: str = None,  # drop or keep tokens that were added to the vocabulary
+    push: str = None,  # upload TARGET to the Hub as owner/name, with a model card
+    license: str = None,  # for the card: mit, apache-2.0 … (default: not stated)
+    dry_run: bool = False,  # with --push: write TARGET and its card, upload nothing
 ):
     "Convert GPT-1's weights between OpenAI's release, Hugging Face and a run"
     options = dict(tokenizer=tokenizer, heads=heads, added_tokens=added_tokens)
+    if push or license or dry_run:
+        _check_push(push, license, dry_run)
+    to = to or ("huggingface" if push else "run")
+    if push and to != "huggingface":
+        raise UserError(f"--push uploads the format huggingface, not {to}")
     model = _scale.conversion.convert(source, target, to, **options)
-    count = _gpt1.model.count_parameters(model.config)["total"]
-    vocabulary = f"{model.config.vocab_size:,} entries in the vocabulary"
-    print(f"wrote {target}: {to}, {count:,} parameters, {vocabulary}")
+    sizes = vars(model.config) | _gpt1.model.count_parameters(model.config)
+    vocabulary = f"{sizes['vocab_size']:,} entries in the vocabulary"
+    print(f"wrote {target}: {to}, {sizes['total']:,} parameters, {vocabulary}")
     if to == "huggingface":
         print("its tokenizer cuts text by BERT's rules: some ids differ (notebook 32)")
+    if push:
+        licence = f"license: {license}\n" if license else ""
+        sizes |= dict(name=push, licence=licence, history=_history(source))
+        write_text(as_path(target) / "README.md", _CARD.format(**sizes))
+    if dry_run:
+        print(f"uploaded nothing; {push} would hold:", *sorted(os.listdir(target)))
+    elif push:
+        _push(target, push)
 
 # %% ../../nbs/scale/35_commands.ipynb #b8b1c101
 def _published(name, data):

@@ -83,7 +83,7 @@ function draw_bars() {
   const others = counts.reduce((a, b) => a + b, 0) - ranked.reduce((a, i) => a + counts[i], 0);
   $("#summary").innerHTML = `<output id="kept">${kept.length}</output> of ${V} tokens can be
 drawn; the choice is as open as among <output id="open">${Math.exp(entropy).toFixed(2)}</output>
-equally probable ones. Marks: without any rule.` + (others ? ` ${others}× another token.` : "");
+equally probable ones. The marks show the probabilities without any rule.` + (others ? ` ${others}× another token.` : "");
 }
 
 function draw_some(n) {

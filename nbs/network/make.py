@@ -26,7 +26,6 @@ MEASURED = 200_000  # ids of held-out novels
 
 here = Path(__file__).parent
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/network")
-novels = Path(os.environ["GPT1_DATA"]) / "novels"
 
 
 def quantised(weights):
@@ -50,6 +49,9 @@ def unpacked(packed):
 
 
 if __name__ == "__main__":
+    if not os.environ.get("GPT1_DATA"):
+        sys.exit("GPT1_DATA names no folder; give that of the published files")
+    novels = Path(os.environ["GPT1_DATA"]) / "novels"
     options = dict(vocab_size=4096, boundary="blank", valid_fraction=0.001)
     gpt1.prepare_source(novels / "train.txt.xz", folder / "data", **options)
     data = gpt1.open_prepared(folder / "data")
@@ -60,7 +62,8 @@ if __name__ == "__main__":
     model, tokenizer = gpt1.load_model(folder / "run", "cpu")
     reading = dict(boundary="blank")
     ids, size, _ = encode_source(str(novels / "valid.txt.xz"), tokenizer, MEASURED, **reading)
-    rows = [{"weights": "float32"} | row for row in score(model, ids, size, prepared=data)]
+    rows = score(model, ids, size, prepared=data)
+    rows[0] = {"weights": "float32"} | rows[0]
     save_file(quantised(model.state_dict()), here / "network.safetensors")
     (here / "network.safetensors").chmod(0o644)
     model.load_state_dict(unpacked(load_file(here / "network.safetensors")))

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gpt1.analysis import LSTMLanguageModel, transfer
-from gpt1.common import seed_step, write_text
+from gpt1.common import UserError, one_line_errors, seed_step, write_text
 from gpt1.data import Batches, open_prepared
 from gpt1.finetuning import TaskModel, finetune
 from gpt1.optimizer import Adam, learning_rate, parameter_groups
@@ -27,20 +27,22 @@ from gpt1.scale.runs import bfloat16_autocast
 from gpt1.tasks import TASKS, examples, load_rows
 from gpt1.training import evaluate_loss, update
 
-run, folder = sys.argv[1], Path(sys.argv[2])
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 torch.set_float32_matmul_precision("high")
-UNITS = {"gpt1": 2048, "mini": 683}  # as many for the width as in the paper
+UNITS = {"gpt1": 2048, "mini": 683, "tiny": 683}  # as many for the width as in the paper
 FOLDERS = {"sst2": "glue/SST-2", "cola": "glue/CoLA", "mrpc": "glue/MRPC", "stsb": "glue/STS-B"}
 FOLDERS |= {"snli": "nli/SNLI", "qnli": "nli/QNLI", "race-middle": "race"}
-LIMITS = {  # as in reproduce.sh
+LIMITS = {  # examples to learn from, as in reproduce.sh, but for RACE
     "card": dict(sst2=5000, snli=5000, qnli=5000, cola=10000, mrpc=10000, stsb=10000),
     "cores": dict(sst2=3000, snli=1500, qnli=800, cola=3500, mrpc=700, stsb=650),
-    "tenth": dict(sst2=300, snli=300),
-}[run]
-SEEDS = range({"card": 2, "cores": 2, "tenth": 1}[run])
-CARRIED = {"card": ["sst2", "snli"], "cores": ["sst2", "snli"], "tenth": ["sst2"]}[run]
-TUNING = {} if run == "card" else {"learning_rate": 3e-4}
+    "tenth": dict(sst2=300),
+}
+CARRIED = ["sst2", "snli"]  # the tasks for the layers
+if len(sys.argv) != 3 or sys.argv[1] not in LIMITS:
+    sys.exit("usage: ablations.py RUN FOLDER, RUN one of card, cores, tenth")
+run, folder = sys.argv[1], Path(sys.argv[2])
+limits, seeds = LIMITS[run], range(1 if run == "tenth" else 2)
+tuning = {} if run == "card" else {"learning_rate": 3e-4}
 results = folder / "results" / "ablations.json"
 
 
@@ -95,13 +97,15 @@ def tune(network, name, way, seed, tokenizer):
     "Fine-tunes once, unless it is done, and writes its scores"
     if any((row["way"], row.get("task"), row.get("seed")) == (way, name, seed) for row in finished()):
         return
-    task, source = TASKS[name], Path(os.environ["GPT1_DATA"]) / FOLDERS[name]
+    if not (published := os.environ.get("GPT1_DATA")):
+        raise UserError("GPT1_DATA names no folder; give that of the published files")
+    task, source = TASKS[name], Path(published) / FOLDERS[name]
     rows = [load_rows(task, split, source) for split in ("train", "dev")]
-    rows[0] = random.Random(0).sample(rows[0], min(LIMITS[name], len(rows[0])))
+    rows[0] = random.Random(0).sample(rows[0], min(limits[name], len(rows[0])))
     train, dev = (examples(task, part, tokenizer, network.config.context) for part in rows)
     torch.manual_seed(seed)
     model = TaskModel(network, task.outputs).to(device)
-    history = finetune(model, train, dev, metric=task.metric, seed=seed, **TUNING)
+    history = finetune(model, train, dev, metric=task.metric, seed=seed, **tuning)
     row = {"task": name, "way": way, "seed": seed, "metric": task.metric.__name__}
     scores = [round(float(one["score"]), 4) for one in history]
     add(row | {"train": len(train), "dev": len(dev), "scores": scores})
@@ -109,18 +113,19 @@ def tune(network, name, way, seed, tokenizer):
 
 def main():
     "The LSTM first, then the layers"
-    results.parent.mkdir(parents=True, exist_ok=True)
     model, tokenizer = load_model(folder / "pretrained", str(device))
+    results.parent.mkdir(parents=True, exist_ok=True)
     lstm, count = pretrained_lstm(model), len(model.blocks)
     points = [None, *range(0, count + 1, max(1, count // 4))]
-    for seed in SEEDS:
-        for name in LIMITS:
+    for seed in seeds:
+        for name in limits:
             tune(lstm, name, "LSTM", seed, tokenizer)
-        for name in CARRIED:
+        for name in filter(limits.get, CARRIED):
             for layers in points:
                 way = "nothing carried over" if layers is None else f"{layers} blocks carried over"
                 tune(transfer(model, layers, seed), name, way, seed, tokenizer)
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors():
+        main()

@@ -3,42 +3,50 @@
 #
 #   bash nbs/results/reproduce.sh RUN [FOLDER]
 #
-#   tenth    a tenth of `cores`, one seed: ten minutes
+#   tenth    the smallest network, one seed, one task, minutes
 #   cores    a small network on two cores: an afternoon
 #   card     the paper's network on one graphics card, for minutes
-#   paper    the paper's network on OpenWebText: days on one card
+#   paper    the paper's network on OpenWebText: hours to days on one card
 #
 # GPT1_DATA names the folder of the published files; tasks and vocabulary that are not there come from the Hub.
 # CORPUS and HELDOUT name other text than the novels. Run it again to resume. Networks go to FOLDER (runs/RUN), what
-# is to be kept to FOLDER/results. STAGES names some of the stages, the default is all of them; SEED is that of `tenth`.
+# is to be kept to FOLDER/results. STAGES names some of the stages, AT_ONCE how many fine-tunings run at a time on a
+# card, SEED the seed of `tenth`.
 set -euo pipefail
 
-run=${1:?give a run: tenth, cores, card or paper}
+fail() { echo "reproduce.sh: $*" >&2; exit 2; }
+run=${1:-none}
 out=${2:-runs/$run}
-stages=${STAGES:-prepare pretrain evaluate zero_shot finetune collect}
+all="prepare pretrain evaluate zero_shot finetune collect"
+stages=${STAGES:-$all}
+for stage in $stages; do
+    case " $all " in *" $stage "*) ;; *) fail "unknown stage $stage: expected some of $all" ;; esac
+done
 published=${GPT1_DATA:-}
+[ -z "$published" ] || [ -d "$published" ] || fail "GPT1_DATA: there is no folder $published"
 corpus=${CORPUS:-$published/novels/train.txt.xz} heldout=${HELDOUT-$published/novels/valid.txt.xz}
 vocabulary=$published/openai-gpt
 [ -d "$vocabulary" ] || vocabulary=openai-community/openai-gpt
 tasks="race-middle sst2 snli cola mrpc stsb qnli" seeds=3 at_once=1 compile=auto
 questions=300                                 # of a task, at each checkpoint
+learned=                                      # entries of a vocabulary of its own
 case $run in
     tenth)
-        size="--preset mini --batch_size 4 --steps 200 --seed ${SEED:-0}" tasks=sst2 seeds=1
+        size="--preset tiny --steps 400 --learning_rate 5e-4 --seed ${SEED:-0}" tasks=sst2 seeds=1 learned=2048
         rate="--learning_rate 3e-4" limit=300 measured=20000 questions=30 ;;
     cores)
         size="--preset mini --batch_size 8 --steps 2000" tasks="sst2 snli cola mrpc stsb qnli"
         rate="--learning_rate 3e-4" limit=0 measured=200000 ;;
     card)
         size="--preset gpt1 --steps 3000"
-        rate="" limit=10000 measured=1000000 at_once=10 compile=no questions=500 ;;
+        rate="" limit=10000 measured=1000000 at_once=${AT_ONCE:-10} compile=no questions=500 seeds=2 ;;
     paper)
         size="--preset gpt1" corpus=${CORPUS:-openwebtext} heldout=${HELDOUT-}
         rate="" limit=0 measured=1000000 questions=100000
         tasks="mnli snli scitail qnli rte race-middle race-high storycloze sst2 cola mrpc qqp stsb" ;;
-    *) echo "unknown run $run: expected tenth, cores, card or paper" >&2; exit 2 ;;
+    *) fail "give a run: tenth, cores, card or paper" ;;
 esac
-[ "$run" = paper ] || [ -n "${CORPUS:-$published}" ] || { echo "give GPT1_DATA, or CORPUS" >&2; exit 2; }
+[ "$run" = paper ] || [ -n "${CORPUS:-$published}" ] || fail "give GPT1_DATA, or CORPUS"
 limits=()                                     # examples to learn from, where minutes are few
 if [ "$run" = cores ]; then limits=(sst2=3000 snli=1500 cola=3500 mrpc=700 stsb=650 qnli=800); fi
 if [ "$run" = card ]; then limits=(race-middle=2000 snli=5000 qnli=5000 sst2=5000); fi
@@ -48,7 +56,9 @@ mkdir -p "$results"
 say() { echo "+ $*" >&2; "$@"; }
 
 prepare() {
-    say gpt1_prepare --data "$corpus" --tokenizer "$vocabulary" --boundary blank --valid_fraction 0.001 --out "$out/data"
+    # shellcheck disable=SC2046
+    say gpt1_prepare --data "$corpus" $([ -n "$learned" ] && echo "--vocab_size $learned" || echo "--tokenizer $vocabulary") \
+        --boundary blank --valid_fraction 0.001 --out "$out/data"
 }
 
 pretrain() {
@@ -112,11 +122,12 @@ zero_shot() {
 }
 
 collect() {                                   # the scores of all in two files
-    python3 - "$out" <<'PYTHON'
+    python3 - "$out" "$seeds" $tasks <<'PYTHON'
 import json, re, sys
 from pathlib import Path
 
-out, tuned, asked = Path(sys.argv[1]), [], []
+out, seeds, tasks = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+ways, tuned, asked = ("full", "no-pretraining", "no-auxiliary"), [], []
 for path in sorted(out.glob("finetuned/*/*/seed-*/checkpoints/*/checkpoint.json")):
     record, (way, task, seed) = json.loads(path.read_text()), path.parts[-6:-3]
     if record.get("finished"):
@@ -132,8 +143,15 @@ for name, rows in {"finetuning": tuned, "zero_shot": asked}.items():
     text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (out / "results" / f"{name}.json").write_text(f"[\n{text}\n]\n", encoding="utf8")
 print(f"{len(tuned)} fine-tunings, {len(asked)} scores without any → {out / 'results'}")
+ended = {(row["way"], row["task"], row["seed"]) for row in tuned}
+asked_for = [(way, task, seed) for way in ways for task in tasks for seed in range(seeds)]
+if missing := [f"{way} {task} {seed}" for way, task, seed in asked_for if (way, task, seed) not in ended]:
+    sys.exit(f"not there, see the log.txt of each: {', '.join(missing)}")
 PYTHON
 }
 
-for stage in $stages; do echo "== $stage $(date +%T)"; "$stage"; done
-echo "== done $(date +%T)"
+for stage in $stages; do
+    echo "$stage $(date +%T)" | tee -a "$results/stages.txt"
+    "$stage"
+done
+echo "done $(date +%T)" | tee -a "$results/stages.txt"

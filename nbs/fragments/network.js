@@ -349,7 +349,7 @@ if (starts) {
 <div class="row"><label>temperature <output id="t"></output><input type="range" id="temperature" min="0" max="2"
 step="0.05" value="0.8"></label><label>top-k<input type="number" id="k" min="1" value="40"></label></div>
 <div class="row"><button id="write">Write ${LENGTH} tokens</button><button id="one">One</button><button
-id="stop" disabled>Stop</button><button id="back" disabled>Back</button></div>
+id="back">Back</button></div>
 <p id="written"></p></div>`);
 
   const temperature = () => +$("#temperature").value;
@@ -364,9 +364,8 @@ id="stop" disabled>Stop</button><button id="back" disabled>Back</button></div>
     choose(reader.ids.length - 1);
     $(".tokens").scrollTop = running ? 1e6 : 0;
     $("#written").innerHTML = ids.length > prompt ? written() : "";
-    $("#back").disabled = ids.length === prompt;
-    $("#stop").disabled = !running;
-    $("#write").disabled = $("#one").disabled = running || !ids.length;
+    $("#write").textContent = running ? "Stop" : `Write ${LENGTH} tokens`;
+    $("#write").disabled = $("#one").disabled = !ids.length;
   }
 
   function choose(t) { chosen = t; look(t); }
@@ -378,6 +377,7 @@ id="stop" disabled>Stop</button><button id="back" disabled>Back</button></div>
     const most = row.indexOf(Math.max(...row)), next = reader.ids[t + 1];
     $$(".tokens button").forEach((button, s) => {
       button.setAttribute("aria-pressed", s === t);
+      button.tabIndex = s === chosen ? 0 : -1;
       button.classList.toggle("future", s > t);
       button.style.background = s > t ? "" : mix(row[s] / row[most]);
       button.lastElementChild.textContent = s > t ? "–" : row[s].toFixed(3);
@@ -412,7 +412,7 @@ the Python tokenizer reads more.` : !all.length ? "Type a text."
     $("#before").hidden = true;
     $("#live").hidden = false;
     read_text();
-    $("#text").focus();
+    $(".tokens [tabindex='0']").focus();
   });
   on("#text", "input", read_text);
   on("select, #temperature, #k", "input", () => look(chosen));
@@ -428,8 +428,10 @@ the Python tokenizer reads more.` : !all.length ? "Type a text."
     const next = step && $$(".tokens button")[chosen + step];
     if (next) { event.preventDefault(); next.focus(); }
   });
-  on("#write", "click", () => write(LENGTH, temperature, k, draw_tokens));
-  on("#one", "click", () => write(1, temperature, k, draw_tokens));
-  on("#stop", "click", () => { running = false; });
-  on("#back", "click", () => { turn++; start(ids.slice(0, prompt)); draw_tokens(); });
+  on("#write", "click", () => {
+    if (running) running = false;
+    else write(LENGTH, temperature, k, draw_tokens);
+  });
+  on("#one", "click", () => running || write(1, temperature, k, draw_tokens));
+  on("#back", "click", () => { start(ids.slice(0, prompt)); draw_tokens(); });
 }

@@ -144,9 +144,9 @@ def main(run, folder, part):
         jobs = [("LSTM", name, seed) for seed in seeds for name in LIMITS[run]]
     else:
         count = len(load_model(folder / "pretrained", "cpu")[0].blocks)
-        points = ["nothing", *(f"{n} blocks" for n in range(0, count + 1, max(1, count // 4)))]
+        points = [*(f"{n} blocks" for n in range(0, count + 1, max(1, count // 4))), "nothing"]
         tasks = [name for name in CARRIED if name in LIMITS[run]]
-        jobs = [(way, name, seed) for seed in seeds for name in tasks for way in points]
+        jobs = [(way, name, seed) for seed in seeds for way in points for name in tasks]
     done = {(row["way"], row.get("task"), row.get("seed")) for row in rows}
     jobs, at_once = [job for job in jobs if job not in done], int(os.environ.get("AT_ONCE", 1))
     if at_once == 1:

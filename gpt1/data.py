@@ -89,8 +89,8 @@ def document_hash(
 
 def is_validation(
     text: str,  # a document
-    fraction: float = 0.02,  # share of the documents to keep from training
-) -> bool:  # whether this one is kept
+    fraction: float = 0.02,  # share of the documents to hold out
+) -> bool:  # whether this one is held out
     "Whether a document is for validation"
     return document_hash(text) < fraction * 2**64
 
@@ -238,7 +238,7 @@ def prepare(
     if len(set(hashes)) < 2:
         raise UserError("expected at least two different documents, one for training and one for validation")
     limit = valid_fraction * 2**64  # as in `is_validation`, but …
-    limit = min(max(limit, min(hashes) + 1), max(hashes))  # … no side may be empty
+    limit = min(max(limit, min(hashes) + 1), max(hashes))  # … no split may be empty
     splits = {split: ([], [], []) for split in SPLITS}  # ids, lengths, bytes
     for text, number in zip(documents, hashes):
         ids = np.array([*tokenizer.encode(text), tokenizer.end_of_document], dtype)

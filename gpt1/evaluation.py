@@ -167,7 +167,7 @@ class InterpolatedBigram(Unigram):
 def compare(
     losses: dict[str, np.ndarray],  # by model: losses of the same tokens, (N,) nats
     byte_count: float,  # length of these tokens' text in UTF-8 bytes
-) -> list[dict]:  # a row a model: tokens, nats per token, perplexity, bits per byte
+) -> list[dict]:  # one per model: tokens, nats per token, perplexity, bits per byte
     "Models side by side on the same text"
     assert len({len(values) for values in losses.values()}) == 1, "not the same tokens"
     return [

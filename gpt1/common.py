@@ -152,7 +152,7 @@ def plot_style() -> None:
 
 # %% ../nbs/common.ipynb #a61098de
 def table(
-    rows: list[dict],  # a dictionary a row, all with the keys of the first, which are the headings
+    rows: list[dict],  # a dictionary for each row; the keys of the first are the headings
 ):  # `IPython.display.Markdown`: a table in JupyterLab, on GitHub and on the site
     "Rows as a Markdown table; numbers are aligned right, integers get commas, floats four digits"
     from IPython.display import Markdown

@@ -167,7 +167,7 @@ class InterpolatedBigram(Unigram):
 def compare(
     losses: dict[str, np.ndarray],  # by model: losses of the same tokens, (N,) nats
     byte_count: float,  # length of these tokens' text in UTF-8 bytes
-) -> list[dict]:  # a row a model: tokens, nats per token, perplexity, bits per byte
+) -> list[dict]:  # one per model: tokens, nats per token, perplexity, bits per byte
     "Models side by side on the same text"
     assert len({len(values) for values in losses.values()}) == 1, "not the same tokens"
     return [
@@ -357,7 +357,7 @@ def matthews(
     guesses: np.ndarray,  # (N,) classes from 0, or (N, K) scores of them
     labels: np.ndarray,  # (N,) classes
 ) -> float:  # from -1 to 1
-    "Matthews correlation: 1 if all are right; 0 by chance, or if one is constant"
+    "Matthews' correlation: 1 if all are right; 0 by chance, or if one is constant"
     guesses, labels = np.asarray(guesses), np.asarray(labels)
     guesses = guesses.argmax(1) if guesses.ndim == 2 else guesses
     classes = np.union1d(guesses, labels)[:, None]
@@ -370,7 +370,7 @@ def fit_threshold(
     scores: np.ndarray,  # (N,) of the sentences to learn from
     labels: np.ndarray,  # (N,) 1 for an acceptable one
 ) -> float:  # a sentence is called acceptable from this score on
-    "The threshold with the highest Matthews correlation"
+    "The threshold with the highest Matthews' correlation"
     return max(np.unique(scores), key=lambda score: matthews(scores >= score, labels))
 
 # %% ../nbs/09_evaluation.ipynb #cd094b16

@@ -218,7 +218,7 @@ def finetune(
     warmup: float = 0.002,  # share of the steps (paper, section 4.1)
     weight_decay: float = 0.01,  # of the matrices (`train.py`, `l2`)
     grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
-    micro_batch_size: int | None = None,  # examples at a time; None: all at once
+    micro_batch_size: int | None = None,  # examples of a micro-batch; None: all
     seed: int = 0,  # decides the order and what dropout draws
 ) -> list[dict]:  # step, epoch, loss (mean since the last row), score: one row per evaluation
     "Fine-tune as the authors did (paper, section 4.1; `train.py`)"

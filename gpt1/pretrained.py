@@ -66,7 +66,7 @@ def stored_shapes(
 
 def openai_shapes(
     config: GPTConfig,  # the sizes
-) -> list[list[int]]:  # one shape a tensor, in order
+) -> list[list[int]]:  # one shape per tensor, in order
     "What `params_shapes.json` holds for a network of this size"
     shapes = []
     for name, shape in stored_shapes(config).items():

@@ -24,7 +24,7 @@ def update(
     inputs: torch.Tensor,  # ids, (B, T) int64, this process's rows
     targets: torch.Tensor,  # the next ids, (B, T) int64
     *,
-    micro_batch_size: int | None = None,  # rows at a time; None: all at once
+    micro_batch_size: int | None = None,  # rows of a micro-batch; None: all
     grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
     world_size: int = 1,  # processes that share the batch; if several, the model is wrapped in DDP
     autocast=None,  # context for the forward pass, such as `torch.autocast("cpu", torch.bfloat16)`
@@ -86,7 +86,7 @@ def fit(
     warmup: int = 2000,  # steps until the peak (paper, section 4.1); fewer than `steps`
     weight_decay: float = 0.01,  # λ of the matrices (paper, section 4.1)
     grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
-    micro_batch_size: int | None = None,  # rows at a time; None: all at once
+    micro_batch_size: int | None = None,  # rows of a micro-batch; None: all
     seed: int = 0,  # decides what dropout draws
     valid=None,  # a `TokenStream` to measure on; None: do not measure
     every: int = 100,  # steps between measurements

@@ -242,7 +242,9 @@ class FastBPETokenizer(_InBatches, BPETokenizer):
         "Raises `UserError` if vocabulary and merges do not belong together"
         if isinstance(vocabulary, dict) and END not in "".join(vocabulary):
             kind = "another kind of vocabulary, say GPT-2's byte-level vocabulary"
-            raise UserError(f"this is {kind}; for that give gpt2 or its published files")
+            raise UserError(
+                f"this is {kind}; for that give gpt2 or its published files"
+            )
         super().__init__(vocabulary, merges)
         self.remember = remember
         self.dtype = id_type(len(vocabulary))
@@ -412,7 +414,9 @@ class GPT2Tokenizer(_InBatches):
         from tiktoken_ext.openai_public import r50k_pat_str
 
         if sorted(ranks.values()) != list(range(self.end_of_document)):
-            raise UserError(f"{len(ranks):,} pieces, GPT-2 has 50,256; is the file cut?")
+            raise UserError(
+                f"{len(ranks):,} pieces, GPT-2 has 50,256; is the file cut?"
+            )
         specials = {"<|endoftext|>": self.end_of_document}
         settings = {"pat_str": r50k_pat_str, "special_tokens": specials}
         self.ranks = ranks

@@ -201,7 +201,9 @@ def check_documents(
 ) -> None:
     "Raises `UserError` for a single text, or for what is not a list of texts at all"
     is_table = hasattr(texts, "columns")  # of pandas, polars or Arrow
-    is_list = isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping)
+    is_list = (
+        isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping)
+    )
     if is_table or not is_list:
         kind, advice = type(texts).__name__, "put a single text into a list"
         advice = "name one of its columns" if is_table else advice

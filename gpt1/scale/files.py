@@ -185,7 +185,7 @@ def check_kind(
     attribute: str,  # what a value of the right kind has
     expected: str,  # the right kind, in words
 ) -> None:
-    "Raises `UserError` for a value of another kind, as a path in the place of a network"
+    "Raises `UserError` for a value of another kind, such as a path for a network"
     if getattr(value, attribute, None) is None:
         raise UserError(f"expected {expected}; got {type(value).__name__}")
 

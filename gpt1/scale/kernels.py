@@ -56,7 +56,10 @@ class CheapDropout(nn.Dropout):
         "Entries set to 0 with probability p, the others divided by 1 - p"
         if x.device.type != "cpu" or not (self.training and self.p):
             return super().forward(x)
-        words, columns = random_words(x.numel() // x.shape[-1]), random_words(x.shape[-1])
+        words, columns = (
+            random_words(x.numel() // x.shape[-1]),
+            random_words(x.shape[-1]),
+        )
         few = 2**17 // len(columns) + 1  # rows whose sums stay near the processor
         parts = (words,) if torch.compiler.is_compiling() else words.split(few)
         keep = torch.cat([keep_mask(part, columns, self.p) for part in parts])

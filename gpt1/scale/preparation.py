@@ -33,7 +33,8 @@ from .fast_encoding import unknown_in_words
 from .fast_merges import check_documents
 from .files import allowed_cpus, as_path, check_disk_space, check_kind
 from .files import exists, file_records, folder_lock, looking_at
-from .files import map_in_processes, size_in_words, time_in_words, whole_number
+from .files import map_in_processes, size_in_words, time_in_words
+from .files import whole_number
 from .sources import LONGEST, Malformed, Source, checked_text
 from .sources import cost_of, malformed_error, open_source
 from .sources import parse_part, share_of
@@ -294,7 +295,9 @@ def open_shard(
         found = shard.length, shard.documents, shard.vocab_size, shard.fingerprint
         if found == (*counts, manifest["vocab_size"], manifest["fingerprint"]):
             return shard
-    reason = "cannot be read, is cut short or damaged, or is not the one in the manifest"
+    reason = (
+        "cannot be read, is cut short or damaged, or is not the one in the manifest"
+    )
     raise UserError(f"{path} {reason}; {repair_advice(folder)}")
 
 

@@ -2,7 +2,7 @@
 
     python examples/finetune_on_your_csv.py reviews.csv --text review --label stars
 
-`gpt1_finetune` does the same and more, such as pairs of texts; here is how.
+`gpt1_finetune` does this and more, such as pairs of texts. Here is how it is done.
 """
 import random
 

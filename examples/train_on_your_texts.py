@@ -15,9 +15,9 @@ def train_on_your_texts(
     out: str = "my_run",  # folder to write
     preset: str = "tiny",  # tiny, mini, small, medium, or gpt1: the paper's network
     vocab_size: int = 2048,  # entries of the vocabulary to learn (the paper's: 40,478)
-    steps: int = 500,  # how long to train
+    steps: int = 500,  # training steps
     processes: int = None,  # how many read the texts (default: one a CPU core)
-    prompt: str = "The",  # how the text begins that it writes
+    prompt: str = "The",  # how the text that it writes begins
 ):
     "Train a GPT-1 on your own texts, and let it write"
     # Text becomes ids on disk: a vocabulary is learned, a fiftieth is held out.

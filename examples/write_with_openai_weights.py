@@ -2,8 +2,8 @@
 
     python examples/write_with_openai_weights.py "She opened the old wooden box"
 
-Fetches half a gigabyte from the Hugging Face Hub, once. Where there is no network, give
---weights a folder that was copied from a machine with one: the files of the Hub's
+Fetches half a gigabyte from the Hugging Face Hub, once. Without an internet connection,
+give --weights a folder that was copied from a machine with one: the files of the Hub's
 openai-community/openai-gpt, or `model` of github.com/openai/finetune-transformer-lm.
 """
 from pathlib import Path

@@ -38,7 +38,7 @@ def evaluation_batch(
     stride: int | None = None,  # tokens that count in each window, S; None: context
 ) -> int:  # windows in a batch, at least 1, at most 256
     "How many windows to score at a time, so that logits and the widest layer fit"
-    is_stride = hasattr(stride, "__index__") and stride > 0  # `token_losses` refuses others
+    is_stride = hasattr(stride, "__index__") and stride > 0  # others are refused
     S = stride if is_stride else config.context
     a_window = S * config.vocab_size + config.context * config.inner
     return max(1, min(256, (1 << 25) // a_window))  # 2^25 numbers are 128 MiB

@@ -240,7 +240,9 @@ def _check_examples(model, examples):
         sequences = getattr(example, "sequences", None)
         if not (sequences and all(model.classify in ids for ids in sequences)):
             expected = "expected an Example, each sequence with its `_classify_`"
-            raise UserError(f"example {number} is not as task_examples makes it; {expected}")
+            raise UserError(
+                f"example {number} is not as task_examples makes it; {expected}"
+            )
         longest = max(map(len, sequences))
         low, high = min(map(min, sequences)), max(map(max, sequences))
         if longest > context or low < 0 or high >= V:

@@ -296,11 +296,14 @@ def hours_per_task(
         network = TaskModel(model, task.outputs).to(device)
         settings = finetuning.FineTuningConfig(batch_size=size)
         run = finetuning.FineTuningRun(network, examples, examples, settings)
-        step = lambda: (run.take_step(), run.read_losses())  # which waits for the device
+        step = lambda: (run.take_step(), run.read_losses())  # waits for the device
         (times,) = side_by_side({name: step}, rounds=2)
         seconds = times["seconds"] * batch_size / size
         hours = epochs * (count // batch_size) * seconds / 3600
         row = {"task": name, "examples": count}
-        row |= {"tokens per step": batch_size * ids.numel(), "seconds per step": seconds}
+        row |= {
+            "tokens per step": batch_size * ids.numel(),
+            "seconds per step": seconds,
+        }
         rows.append(row | {"hours": hours})
     return rows

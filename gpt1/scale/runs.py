@@ -113,7 +113,7 @@ def bfloat16_autocast(
 ) -> torch.autocast | None:  # a context for the forward pass; None: 32 bits
     "Autocast to bfloat16, if it is wanted and the hardware has it"
     half = wanted and has_bfloat16(device)
-    # without the cache: within another autocast it would keep the weights of a former step
+    # no cache: within another autocast it would keep the weights of a former step
     options = dict(dtype=torch.bfloat16, cache_enabled=False)
     return torch.autocast(device.type, **options) if half else None
 

@@ -23,7 +23,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from .. import generation
 from ..bpe import END, BPETokenizer
 from ..common import UserError, evaluation_mode
-from ..generation import draw, top_k_filter, top_p_filter, uniform_draws, with_temperature
+from ..generation import draw, top_k_filter, top_p_filter, uniform_draws
+from ..generation import with_temperature
 from ..model import GPT
 from .fast_encoding import GPT2Tokenizer
 from .files import check_kind, whole_number
@@ -33,7 +34,7 @@ def window_start(
     length: int,  # tokens in the text, at least 1
     context: int,  # longest sequence the network reads, in tokens
 ) -> int:  # the first token it reads to find the next one
-    "0 up to `context` tokens; then the window drops all but half of it whenever it is full"
+    "0 up to `context` tokens; from then on a full window drops half of its tokens"
     step = context - context // 2
     return max(0, -(-(length - context) // step) * step)
 
@@ -42,17 +43,17 @@ _KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBacke
 
 
 class KeyValueCache:
-    "The keys and values of every layer for texts that grow, so that each token is computed once"
+    "Keys and values of every layer for growing texts: each token is computed once"
 
     def __init__(
         self,
         model: GPT,  # the network, in evaluation mode
         batch: int,  # how many texts, B
-        longest: int | None = None,  # tokens of a text in the end; None: more than the context
+        longest: int | None = None,  # final tokens of a text; None: over context
     ):
         c, weight = model.config, model.token_embedding.weight.detach()
         length = c.context if longest is None else min(longest, c.context)
-        shape = (c.layers, batch, c.heads, length, c.width // c.heads)  # (layers, B, H, length, d)
+        shape = (c.layers, batch, c.heads, length, c.width // c.heads)
         self.keys, self.values = weight.new_zeros(shape), weight.new_zeros(shape)
         self.model, self.starts = model, [None] * batch
 
@@ -66,25 +67,30 @@ class KeyValueCache:
     ) -> torch.Tensor:  # the last block's output for the new tokens, (B, T, C)
         "Like `GPT.hidden_states`, but earlier tokens are taken from the cache"
         model, end = self.model, max(map(max, positions)) + 1
-        last = len(ids[0]) == 1 and min(positions) == [end - 1]  # each may look at everything
+        last = len(ids[0]) == 1 and min(positions) == [end - 1]  # each sees everything
         rows = slice(None) if rows is None else rows
-        ids, positions = (torch.tensor(x, device=self.keys.device) for x in (ids, positions))
-        mask = torch.arange(end, device=ids.device) <= positions[:, None, :, None]  # (B, 1, T, end)
-        numbers = torch.arange(self.keys.shape[1], device=ids.device)[rows, None]  # (B, 1)
+        ids, positions = (
+            torch.tensor(x, device=self.keys.device) for x in (ids, positions)
+        )
+        # (B, 1, T, end)
+        mask = torch.arange(end, device=ids.device) <= positions[:, None, :, None]
+        numbers = torch.arange(self.keys.shape[1], device=ids.device)[rows, None]
         x = model.token_embedding(ids) + model.position_embedding(positions)
         for block, keys, values in zip(model.blocks, self.keys, self.values):
             q, k, v = block.attention.split_heads(x)
-            keys[numbers, :, positions] = k.transpose(1, 2).to(keys.dtype)  # if autocast
+            keys[numbers, :, positions] = k.transpose(1, 2).to(keys.dtype)
             values[numbers, :, positions] = v.transpose(1, 2).to(keys.dtype)
             k, v = keys[rows, :, :end], values[rows, :, :end]
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=None if last else mask)
+            y = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=None if last else mask
+            )
             n = block.ln_1(x + block.attention.merge_heads(y))
             x = block.ln_2(n + block.mlp(n))
         return x
 
     def next_token_logits(
         self,
-        texts: list[list[int]],  # B texts; since the last call each has grown by one token
+        texts: list[list[int]],  # B texts, each one token longer than at the last call
     ) -> torch.Tensor:  # scores of the token after each, (B, V) float64, on the CPU
         "Reads the new tokens, and anew the windows that have moved"
         starts = [window_start(len(text), self.model.config.context) for text in texts]
@@ -95,18 +101,20 @@ class KeyValueCache:
             self.hidden_states(padded, [[*range(longest)]] * len(moved), moved)
         self.starts = starts
         positions = [[len(text) - 1 - start] for text, start in zip(texts, starts)]
-        hidden = self.hidden_states([[text[-1]] for text in texts], positions)[:, 0]  # (B, C)
-        return F.linear(hidden, self.model.token_embedding.weight).detach().cpu().double()
+        hidden = self.hidden_states([[text[-1]] for text in texts], positions)[:, 0]
+        return F.linear(
+            hidden, self.model.token_embedding.weight
+        ).detach().cpu().double()
 
 # %% ../../nbs/scale/31_writing.ipynb #0feff33f
 def choose(
     logits: torch.Tensor,  # scores, (B, V), on the CPU
     u: torch.Tensor,  # uniform numbers, (B,) float64, at least 0 and below 1
-    temperature: float = 1.0,  # 0 the most probable token, below 1 sharper, above 1 flatter
-    top_k: int | None = None,  # draw among so many tokens; None for all
-    top_p: float | None = None,  # among the fewest with so much probability; None for all
+    temperature: float = 1.0,  # 0: the most probable token; below 1: sharper
+    top_k: int | None = None,  # draw among so many tokens; None: all
+    top_p: float | None = None,  # among the fewest that have it together; None: all
 ) -> torch.Tensor:  # a token for each row, (B,) int64
-    "Draws the tokens that `gpt1.generation` would draw, sorting only those that can be drawn"
+    "Draws what `gpt1.generation` would draw, sorting only tokens that can be drawn"
     probabilities = with_temperature(logits, temperature)
     size = probabilities.shape[-1]
     if top_k is not None:
@@ -146,19 +154,25 @@ _NETWORK = "a network (GPT), such as of load_model"
 
 
 def _as_rows(prompts, vocab_size):
-    "Prompts as lists of ids; `UserError` unless there are some, none empty, all in the vocabulary"
+    "Prompts as lists of ids; `UserError` if none, if one is empty, or for unknown ids"
     try:
         rows = prompts.tolist() if isinstance(prompts, torch.Tensor) else prompts
         rows = [[index(token) for token in row] for row in rows]
     except TypeError:
         expected = "lists of whole numbers, or a tensor (B, T) of type int64"
-        raise UserError(f"expected prompts as {expected}; give a single list as [ids]") from None
+        raise UserError(
+            f"expected prompts as {expected}; give a single list as [ids]"
+        ) from None
     if not rows or not all(rows):
-        raise UserError("a prompt has no tokens; give at least one prompt, each with a token")
+        raise UserError(
+            "a prompt has no tokens; give at least one prompt, each with a token"
+        )
     for token in {token for row in rows for token in row}:
         if not 0 <= token < vocab_size:
             reason = f"id {token} is not in the vocabulary of {vocab_size:,} entries"
-            raise UserError(f"{reason}; encode the text with the network's own tokenizer")
+            raise UserError(
+                f"{reason}; encode the text with the network's own tokenizer"
+            )
     return rows
 
 # %% ../../nbs/scale/31_writing.ipynb #27b9c3fe
@@ -178,14 +192,14 @@ def _steps(model, rows, draws, options):
 
 def stream(
     model: GPT,  # the network
-    prompts: torch.Tensor | list[list[int]],  # (B, T) int64, or B lists of ids of any lengths
+    prompts: torch.Tensor | list[list[int]],  # (B, T) int64, or B lists of ids
     length: int,  # how many tokens to add to each
     *,
-    row_numbers: list[int] | None = None,  # which decide the random numbers; None: 0, 1, 2 …
+    row_numbers: list[int] | None = None,  # each decides its draws; None: 0, 1, 2 …
     temperature: float = 1.0,  # this and the next two as `choose` takes them
-    top_k: int | None = None,  # draw among so many tokens; None for all
-    top_p: float | None = None,  # among the fewest with so much probability; None for all
-    seed: int | None = None,  # the same seed draws the same; None for a new one each time
+    top_k: int | None = None,  # draw among so many tokens; None: all
+    top_p: float | None = None,  # among the fewest that have it together; None: all
+    seed: int | None = None,  # the same seed draws the same; None: a new one
 ) -> Iterator[list[int]]:  # `length` times the next token of each row
     "Continues each row, see `window_start`; `UserError` for an argument that cannot be"
     options = dict(temperature=temperature, top_k=top_k, top_p=top_p)
@@ -203,10 +217,10 @@ def stream(
 @delegates(stream)
 def generate(
     model: GPT,  # the network
-    prompts: torch.Tensor | list[list[int]],  # (B, T) int64, or B lists of ids of any lengths
+    prompts: torch.Tensor | list[list[int]],  # (B, T) int64, or B lists of ids
     length: int,  # how many tokens to add to each
     **kwargs,  # as for `stream`
-) -> torch.Tensor | list[list[int]]:  # (B, T + length) int64, or B lists, as the prompts were
+) -> torch.Tensor | list[list[int]]:  # (B, T + length) int64, or lists, as prompts
     "Continues each row; `UserError` for an argument that cannot be"
     check_kind(model, "position_embedding", _NETWORK)
     if not isinstance(prompts, torch.Tensor):
@@ -219,7 +233,7 @@ def generate(
 
 # %% ../../nbs/scale/31_writing.ipynb #b14c566d
 class PackedLinear(nn.Module):
-    "A linear layer with its matrix in the order of oneDNN, for products with few vectors"
+    "A linear layer with its matrix in oneDNN's order, for products with few vectors"
 
     def __init__(
         self,
@@ -231,7 +245,9 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         "The layer's product, (..., in) to (..., out)"
-        return torch.ops.mkldnn._linear_pointwise(x, self.matrix, self.bias, "none", [], "")
+        return torch.ops.mkldnn._linear_pointwise(
+            x, self.matrix, self.bias, "none", [], ""
+        )
 
     @staticmethod
     def fits(
@@ -244,15 +260,17 @@ class PackedLinear(nn.Module):
         if weight.dtype == torch.bfloat16 and not operators._is_mkldnn_bf16_supported():
             return False  # a CPU without 16-bit products
         names = "_reorder_linear_weight", "_linear_pointwise"
-        can_pack = layer.bias is not None and all(hasattr(operators, name) for name in names)
+        can_pack = (
+            layer.bias is not None and all(hasattr(operators, name) for name in names)
+        )
         return can_pack and weight.dtype in (torch.float32, torch.bfloat16)
 
 
 @torch.no_grad()
 def pack_weights(
-    model: GPT,  # changed in place, for writing only: it can't be saved, copied or trained any more
+    model: GPT,  # changed in place; it can't be saved, copied or trained any more
 ) -> GPT:  # the same one
-    "Puts the matrices of a network on a CPU into the order that suits products with one vector"
+    "Puts matrices on a CPU into the order that suits products with one vector"
     for module in [*model.modules()]:
         for name, layer in module.named_children():
             if isinstance(layer, nn.Linear) and PackedLinear.fits(layer):
@@ -268,11 +286,11 @@ _CONTRACTIONS = frozenset("n't 's 're 've 'll 'd 'm".split())
 
 
 class Spacing:
-    "Puts words together again, with spaces where they belong; one call for each word, in order"
+    "Puts words together, with spaces where they belong; called word by word"
 
     def __init__(
         self,
-        tidy: bool = True,  # whether punctuation joins its word; if not, all words get a space
+        tidy: bool = True,  # whether punctuation joins its word; if not, none does
     ):
         self.tidy, self.open = tidy, set()
         self.joins_next = True  # whether the next word gets no space, as the first one
@@ -298,9 +316,9 @@ class Spacing:
 
 
 def tidy(
-    text: str,  # words and marks with single spaces between them, as `decode` gives them
+    text: str,  # words and marks with single spaces, as `decode` gives them
 ) -> str:  # the same with fewer spaces
-    "Puts the spaces around punctuation, quotation marks, brackets and contractions right"
+    "Puts spaces around punctuation, quotation marks and contractions right"
     spacing = Spacing()
     words = re.sub(" ?\n ?", " \n ", text).split(" ")
     return "".join(spacing(word) for word in words if word)
@@ -312,7 +330,7 @@ class TextStream:
     def __init__(
         self,
         tokenizer: BPETokenizer | GPT2Tokenizer,  # where the ids come from
-        tidy: bool = False,  # whether to put spaces right, see `Spacing`; not for GPT-2's bytes
+        tidy: bool = False,  # whether to put spaces right (not GPT-2's)
     ):
         self.tokenizer, self.word, self.spacing = tokenizer, [], Spacing(tidy)
         self.is_bytes = isinstance(tokenizer, GPT2Tokenizer)
@@ -324,7 +342,9 @@ class TextStream:
     ) -> str:  # text that is complete now; may be empty
         "Takes an id"
         if self.is_bytes:
-            return self.decoder.decode(self.tokenizer.encoding.decode_single_token_bytes(token))
+            return self.decoder.decode(
+                self.tokenizer.encoding.decode_single_token_bytes(token)
+            )
         self.word.append(token)
         return self.end() if self.tokenizer.pieces[token].endswith(END) else ""
 
@@ -360,20 +380,28 @@ def stream_text(
     tidy: bool = False,  # whether to put the spaces around punctuation right
     **kwargs,  # as for `stream`
 ) -> Iterator[tuple[int, str]]:  # the number of a text, and what comes next in it
-    "Writes texts side by side, prompt by prompt; `UserError` for an argument that cannot be"
+    "Writes texts side by side, prompt by prompt; `UserError` for a wrong argument"
     prompts = _as_prompts(prompts)
     check_options(length, samples, **kwargs)
     check_kind(model, "position_embedding", _NETWORK)
     check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_model")
     if model.config.vocab_size != tokenizer.vocab_size:
-        reason = f"the network has {model.config.vocab_size:,} entries in its vocabulary"
+        reason = (
+            f"the network has {model.config.vocab_size:,} entries in its vocabulary"
+        )
         advice = "use the tokenizer the network was trained with"
         raise UserError(f"{reason}, the tokenizer {tokenizer.vocab_size:,}; {advice}")
     starts = [tokenizer.encode(prompt) for prompt in prompts for _ in range(samples)]
     rows = [start or [tokenizer.end_of_document] for start in starts]
-    steps = stream(model, rows, length, row_numbers=[*range(samples)] * len(prompts), **kwargs)
+    steps = stream(
+        model, rows, length, row_numbers=[*range(samples)] * len(prompts), **kwargs
+    )
     texts = [TextStream(tokenizer, tidy) for _ in rows]
-    begun = [(number, texts[number].add(token)) for number, ids in enumerate(starts) for token in ids]
+    begun = [
+        (number, texts[number].add(token))
+        for number, ids in enumerate(starts)
+        for token in ids
+    ]
     return filter(lambda piece: piece[1], chain(begun, _pieces(texts, steps)))
 
 

@@ -60,12 +60,12 @@ class Batches:
     def starts(
         self,
         step: int,  # number of the batch, from 0
-    ) -> list[int]:  # B / world_size places in the stream
+    ) -> list[int]:  # B / world_size positions in the stream
         "Where this process's windows of a batch begin"
         rows = self.batch_size // self.world_size
         first = step * self.batch_size + self.rank * rows
-        places = (divmod(n, self.windows) for n in range(first, first + rows))
-        return [int(self.epoch(epoch)[place]) for epoch, place in places]
+        windows = (divmod(n, self.windows) for n in range(first, first + rows))
+        return [int(self.epoch(epoch)[window]) for epoch, window in windows]
 
     def __call__(
         self,
@@ -152,7 +152,7 @@ class Shard:
 
     def read(
         self,
-        start: int,  # place of the first id
+        start: int,  # position of the first id
         length: int,  # how many
     ) -> np.ndarray:  # (length,) ids
         "Some ids, read from the file"
@@ -198,7 +198,7 @@ class TokenStream:
 
     def read(
         self,
-        start: int,  # place of the first id
+        start: int,  # position of the first id
         length: int,  # how many
     ) -> np.ndarray:  # (length,) int64
         "Some ids; `UserError` if there are not so many"

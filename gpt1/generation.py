@@ -60,7 +60,7 @@ def with_temperature(
 def put_back(
     ranked: torch.Tensor,  # in falling order, those to drop set to 0, (..., V)
     tokens: torch.Tensor,  # the token each belongs to, (..., V) int64
-) -> torch.Tensor:  # (..., V), the probability of token i at place i
+) -> torch.Tensor:  # (..., V), the probability of token i at index i
     "Back into the order of the vocabulary, divided by the sum of what is left"
     kept = torch.empty_like(ranked).scatter_(-1, tokens, ranked)
     return kept / kept.sum(-1, keepdim=True)

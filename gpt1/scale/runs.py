@@ -532,7 +532,7 @@ def train(
     tensorboard: bool = False,  # whether to write events for TensorBoard
     sample: Callable | None = None,  # takes the network, at measurements; returns text
     group: ProcessGroup = ProcessGroup(),  # processes that train together
-) -> dict:  # step, and valid_loss in nats a token (None if the log was removed)
+) -> dict:  # step, and valid_loss in nats per token (None if the log was removed)
     "Trains to the end, resuming where a run stopped; `UserError`, or `Stopped`"
     check_kind(data, "identity", "data opened by gpt1.open_prepared")
     check_kind(model_config, "layers", "sizes, a GPTConfig such as of gpt1.preset")

@@ -52,7 +52,9 @@ def transfer(
     "Embeddings and first blocks as pre-trained, the rest fresh (`train.py`, `n_transfer`)"
     weights, most = model.state_dict(), len(model.blocks)
     if layers is not None and layers not in range(most + 1):
-        raise UserError(f"layers is {layers!r}: expected None or a whole number up to {most}")
+        raise UserError(
+            f"layers is {layers!r}: expected None or a whole number up to {most}"
+        )
     names = [] if layers is None else tensor_names(layers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -140,7 +142,7 @@ class LSTMLanguageModel(GPT):
 
     def __init__(
         self,
-        config: GPTConfig,  # the sizes; `inner` is the number of units, 2,048 in the paper
+        config: GPTConfig,  # the sizes; `inner` units, 2,048 in the paper
     ):
         super().__init__(config)
         self.blocks, self.position_embedding = nn.ModuleList(), None
@@ -188,7 +190,7 @@ def ablation_scores(
 def attention_maps(
     model: GPT,  # the network
     ids: torch.Tensor,  # token ids, (T,) int64, T up to the context
-) -> torch.Tensor:  # (layers, heads, T, T) on the CPU; row i: how token i weights each token
+) -> torch.Tensor:  # (layers, heads, T, T) on the CPU; row i: token i's weights
     "The attention weights of every head"
     maps, device, T = [], next(model.parameters()).device, len(ids)
     future = torch.ones(T, T, dtype=torch.bool, device=device).triu(1)

@@ -18,7 +18,7 @@ class CausalSelfAttention(nn.Module):
         self,
         width: int,  # numbers per token, C; a multiple of heads
         heads: int,  # heads, H; each works on d = C / H numbers
-        dropout: float = 0.1,  # share of the weights and of the output dropped in training
+        dropout: float = 0.1,  # share of weights and of outputs dropped in training
     ):
         super().__init__()
         assert width % heads == 0, f"width {width} does not divide into {heads} heads"

@@ -34,7 +34,7 @@ def characters_of(
 # %% ../nbs/01_bpe.ipynb #af97410e
 def first_numbers(
     counts: dict[str, int],  # {word: how often it occurs}
-) -> dict[str, int]:  # {symbol: its number}: characters, then characters that end a word
+) -> dict[str, int]:  # {symbol: its number}: characters, then those that end a word
     "Number the symbols that exist before any merge"
     symbols = {symbol for word in counts for symbol in characters_of(word)}
     ordered = sorted(symbols, key=lambda symbol: (symbol.endswith(END), symbol))
@@ -105,14 +105,16 @@ def count_words(
 ) -> Counter:  # {word: how often it occurs}, without line breaks
     "Count the words of a corpus"
     if isinstance(texts, str):
-        raise UserError("expected a list of documents, got a single text: put it into a list")
+        raise UserError(
+            "expected a list of documents, got a single text: put it into a list"
+        )
     return Counter(word for text in texts for word in words_in(text) if word != "\n")
 
 # %% ../nbs/01_bpe.ipynb #468a40cb
 def learn_merges(
     counts: dict[str, int],  # {word: how often it occurs}
     size: int,  # merges to learn
-) -> list[tuple[str, str]]:  # pairs in the order learned; fewer if the words run out of pairs
+) -> list[tuple[str, str]]:  # pairs in the order learned; fewer if they run out
     "Byte-pair encoding from word counts (Sennrich et al. 2016), changing only what a merge changes"
     words, weights = [characters_of(word) for word in counts], [*counts.values()]
     numbers, merges = first_numbers(counts), []
@@ -186,16 +188,24 @@ def check_vocabulary(
     if not isinstance(vocabulary, dict):
         kind = type(vocabulary).__name__
         raise UserError(f"the vocabulary is a {kind}, expected a dictionary; {advice}")
-    if sorted(map(repr, vocabulary.values())) != sorted(map(repr, range(len(vocabulary)))):
+    if sorted(map(repr, vocabulary.values())) != sorted(
+        map(repr, range(len(vocabulary)))
+    ):
         raise UserError(f"the ids of the vocabulary have gaps or repeats; {advice}")
-    made = {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
+    made = (
+        {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
+    )
     for rank, (left, right) in enumerate(merges):
         if not {left, right} <= made:
-            raise UserError(f"merge {rank} joins {left!r} and {right!r} before both exist; {advice}")
+            raise UserError(
+                f"merge {rank} joins {left!r} and {right!r} before both exist; {advice}"
+            )
         made.add(left + right)
     different = made ^ ({*vocabulary} | {LINE_BREAK})
     if different:
-        raise UserError(f"pieces such as {min(different)!r} are in one file only; {advice}")
+        raise UserError(
+            f"pieces such as {min(different)!r} are in one file only; {advice}"
+        )
     if LINE_BREAK not in vocabulary:
         raise UserError(f"the vocabulary lacks the line break {LINE_BREAK!r}; {advice}")
 
@@ -203,7 +213,10 @@ def check_vocabulary(
 #| code-fold: true
 #| code-summary: "The class, whole"
 SPECIALS = ("_start_", "_delimiter_", "_classify_")
-_FILES = {"hub": ("vocab.json", "merges.txt"), "openai": ("encoder_bpe_{}.json", "vocab_{}.bpe")}
+_FILES = {
+    "hub": ("vocab.json", "merges.txt"),
+    "openai": ("encoder_bpe_{}.json", "vocab_{}.bpe"),
+}
 
 
 class BPETokenizer:
@@ -232,7 +245,7 @@ class BPETokenizer:
         vocab_size: int = 40_478,  # entries of the vocabulary
         characters: int = 238,  # characters to keep, the most frequent ones
         *,
-        fewer: bool = False,  # accept a smaller vocabulary if the text runs out of pairs
+        fewer: bool = False,  # accept a smaller vocabulary if the pairs run out
     ) -> "BPETokenizer":
         "Learn a vocabulary; `UserError` if the text is too small for it"
         sizes = dict(vocab_size=vocab_size, characters=characters, fewer=fewer)
@@ -249,7 +262,9 @@ class BPETokenizer:
         size = vocab_size - 2 * len(kept) - 2
         if size < 1:
             least = 2 * len(kept) + 3
-            raise UserError(f"vocab_size is {vocab_size}: with these characters at least {least}")
+            raise UserError(
+                f"vocab_size is {vocab_size}: with these characters at least {least}"
+            )
         spelled = {word: count for word, count in counts.items() if {*word} <= {*kept}}
         merges = learn(spelled, size)
         if not merges or len(merges) < size and not fewer:
@@ -266,7 +281,9 @@ class BPETokenizer:
         for word in words_in(text):
             if word not in self._ids_of_word:
                 pieces = apply_merges(word, self.ranks)
-                self._ids_of_word[word] = [self.vocabulary.get(p, unknown) for p in pieces]
+                self._ids_of_word[word] = [
+                    self.vocabulary.get(p, unknown) for p in pieces
+                ]
             ids += self._ids_of_word[word]
         return ids
 
@@ -279,7 +296,9 @@ class BPETokenizer:
         ids = [operator.index(number) for number in ids]
         for number in ids:
             if not 0 <= number < len(names):
-                raise UserError(f"id {number} does not exist: the ids are 0 to {len(names) - 1:,}")
+                raise UserError(
+                    f"id {number} does not exist: the ids are 0 to {len(names) - 1:,}"
+                )
         text = "".join(names[number] for number in ids).replace(END, " ")
         return re.sub(" ?\n ", "\n", text).removesuffix(" ")
 
@@ -302,7 +321,10 @@ class BPETokenizer:
         source: str | Path,  # a folder with the files in either form
     ) -> "BPETokenizer":
         "Read a tokenizer; `UserError` if a file is missing or damaged"
-        pairs = [[[*Path(source).glob(n.format("*"))] for n in names] for names in _FILES.values()]
+        pairs = [
+            [[*Path(source).glob(n.format("*"))] for n in names]
+            for names in _FILES.values()
+        ]
         vocabulary, merges = (sum(files, []) for files in zip(*pairs))
         if not len(vocabulary) == len(merges) == 1:
             expected = "expected vocab.json and merges.txt, or OpenAI's two files"
@@ -310,8 +332,14 @@ class BPETokenizer:
         try:
             entries = json.loads(vocabulary[0].read_text(encoding="utf-8-sig"))
             lines = merges[0].read_text(encoding="utf-8-sig").split("\n")
-            lines = [line for line in lines[lines[0].startswith("#version") :] if line.strip(" ")]
-            pairs = [(left, right) for left, right in (line.split(" ") for line in lines)]
+            lines = [
+                line
+                for line in lines[lines[0].startswith("#version") :]
+                if line.strip(" ")
+            ]
+            pairs = [
+                (left, right) for left, right in (line.split(" ") for line in lines)
+            ]
         except (OSError, ValueError, RecursionError) as error:
             reason = f"the tokenizer in {source} is damaged ({error})"
             raise UserError(f"{reason}: get the files again") from None
@@ -320,4 +348,6 @@ class BPETokenizer:
     @property
     def fingerprint(self) -> str:
         "SHA-256 of vocabulary and merges, in hexadecimal: equal ones give equal ids"
-        return hashlib.sha256(json.dumps([self.pieces, self.merges]).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([self.pieces, self.merges]).encode()
+        ).hexdigest()

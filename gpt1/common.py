@@ -42,7 +42,10 @@ def one_line_errors():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        if (
+            error.filename is None
+            and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        ):
             raise
         name = error.filename or "the output"
         raise SystemExit(f"error: cannot use {name}: {error.strerror}") from None
@@ -53,7 +56,8 @@ def write_atomically(
     path: str | Path,  # the file to write; missing folders are made
 ) -> Iterator[Path]:  # the temporary path to write to
     "Gives a temporary path, renamed to `path` if all went well; `UserError` if it can't be written"
-    path = Path(os.path.realpath(path) if os.path.islink(path) else path)  # a link stays one
+    # a link stays one
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if os.path.exists(path) and not os.path.isfile(path):  # a folder, a device, a pipe
         raise UserError(f"cannot write {path}: it is not a file; choose another name")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -69,7 +73,9 @@ def write_atomically(
             raise  # of something else that the body does
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         advice = "make room on its disk" if full else "choose a folder you may write to"
-        raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from None
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; {advice}"
+        ) from None
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -152,7 +158,7 @@ def plot_style() -> None:
 
 # %% ../nbs/common.ipynb #a61098de
 def table(
-    rows: list[dict],  # a dictionary for each row; the keys of the first are the headings
+    rows: list[dict],  # one dictionary a row; the keys of the first are the headings
 ):  # `IPython.display.Markdown`: a table in JupyterLab, on GitHub and on the site
     "Rows as a Markdown table; numbers are aligned right, integers get commas, floats four digits"
     from IPython.display import Markdown
@@ -165,7 +171,11 @@ def table(
 
     first = rows[0].values()
     rules = ["--:" if isinstance(value, Real) else ":--" for value in first]
-    lines = [list(rows[0]), rules, *([cell(row[key]) for key in rows[0]] for row in rows)]
+    lines = [
+        list(rows[0]),
+        rules,
+        *([cell(row[key]) for key in rows[0]] for row in rows),
+    ]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 # %% ../nbs/common.ipynb #c0a7d1e3
@@ -185,8 +195,15 @@ def fragment(
     page, script = ((folder / f).read_text("utf8") for f in ("page.html", f"{name}.js"))
     values = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     values = values.replace("<", "\\u003c")  # no text of the data ends the script
-    digest = hashlib.blake2b((page + script + values).encode(), digest_size=4).hexdigest()
-    parts = {"NAME": f"{name}-{digest}", "STILL": still, "SCRIPT": script, "DATA": values}
+    digest = hashlib.blake2b(
+        (page + script + values).encode(), digest_size=4
+    ).hexdigest()
+    parts = {
+        "NAME": f"{name}-{digest}",
+        "STILL": still,
+        "SCRIPT": script,
+        "DATA": values,
+    }
     for part, text in parts.items():
         page = page.replace(f"@{part}@", text)
     return HTML(page)

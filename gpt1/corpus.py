@@ -44,14 +44,16 @@ def docstrings_in(
         node = nodes.pop()
         found.append(ast.get_docstring(node))
         definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        nodes += [child for child in reversed(node.body) if isinstance(child, definitions)]
+        nodes += [
+            child for child in reversed(node.body) if isinstance(child, definitions)
+        ]
     return [docstring for docstring in found if docstring]
 
 # %% ../nbs/00_corpus.ipynb #3b6bb718
 #| code-fold: true
 #| code-summary: "The code"
 def documents(
-    source: str | Path = "docstrings",  # docstrings; a text file, cut at blank lines; or a folder
+    source: str | Path = "docstrings",  # docstrings; file (cut at blank lines); folder
 ) -> list[str]:  # the documents
     "Documents of the docstrings, of a text file, or of a folder; `UserError` if there are none"
     if source == "docstrings":
@@ -60,7 +62,8 @@ def documents(
     files = _text_files(path) if path.is_dir() else [path]
     for file in files:
         try:
-            text = file.read_text(encoding="utf-8-sig")  # without the mark that Windows puts first
+            # without the mark that Windows puts first
+            text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise UserError(f"cannot read {file}: {reason}; {_EXPECTED}") from None
@@ -75,7 +78,9 @@ def _text_files(folder):
     "The text files in a folder and below, without hidden and empty ones"
     files = [f for f in sorted(folder.rglob("*.[tT][xX][tT]")) if f.is_file()]
     files = [f for f in files if f.stat().st_size]
-    return [f for f in files if not re.search(r"(^|/)\.", f.relative_to(folder).as_posix())]
+    return [
+        f for f in files if not re.search(r"(^|/)\.", f.relative_to(folder).as_posix())
+    ]
 
 
 _EXPECTED = "expected docstrings, a text file in UTF-8, or a folder of .txt files"
@@ -84,9 +89,9 @@ _EXPECTED = "expected docstrings, a text file in UTF-8, or a folder of .txt file
 #| code-fold: true
 #| code-summary: "The code"
 _TITLES = (
-    r"(?:(?:other |class |keyword |type )?(?:parameters|arguments|attributes|args)|kwargs|params|"
-    r"returns?|yields?|receives|raises|warns|see also|examples?|methods|references|usage|shape|inputs?|outputs?|"
-    r"properties|fields|options|todo)"
+    r"(?:(?:other |class |keyword |type )?(?:parameters|arguments|attributes|args)|"
+    r"kwargs|params|returns?|yields?|receives|raises|warns|see also|examples?|methods|"
+    r"references|usage|shape|inputs?|outputs?|properties|fields|options|todo)"
 )
 _UNDERLINED = re.compile(
     rf"^{_TITLES}[ ]*\n[-=~]{{3,}}[ ]*\n(?:(?!^[^\n]+\n[-=~]{{3,}}[ ]*$).*\n)*",
@@ -120,7 +125,8 @@ def paragraphs(
     text: str,  # a docstring without its sections
 ) -> list[str]:  # its paragraphs and list items, each on one line
     "Cuts a docstring into paragraphs and leaves out code, doctests, directives and field lists"
-    found, current, dropping = [], [], None  # dropping: the indentation of what announced the block
+    # dropping: the indentation of what announced the block
+    found, current, dropping = [], [], None
     for line in text.split("\n"):
         words, indent = line.strip(), len(line) - len(line.lstrip())
         if not words:
@@ -173,9 +179,10 @@ def without_markup(
 #| code-fold: true
 #| code-summary: "The code"
 _SMALL_WORDS = frozenset(
-    "a all also an and any are as at be been but by can do does each for from had has have if in "
-    "into is it its may more must no not of on one only or other should so such than that the their "
-    "them then there these they this those to was we were when which will with you your".split()
+    "a all also an and any are as at be been but by can do does each for from had has "
+    "have if in into is it its may more must no not of on one only or other should so "
+    "such than that the their them then there these they this those to was we were "
+    "when which will with you your".split()
 )
 _PLAIN_WORD = re.compile(r"[\"'(]*[A-Za-z][a-z]*(?:[-'’/][A-Za-z]+)*[.,;:!?)\"']*")
 
@@ -189,7 +196,10 @@ def is_prose(
         mark in paragraph for mark in ("http", "\\", "$", ">>>", "==", "__")
     ):
         return False
-    if not re.match(r"[\"'(]*[A-Z]", paragraph) or not re.search(r"[.!?:][\"')]*$", paragraph):
+    if (
+        not re.match(r"[\"'(]*[A-Z]", paragraph)
+        or not re.search(r"[.!?:][\"')]*$", paragraph)
+    ):
         return False
     plain = sum(_PLAIN_WORD.fullmatch(word) is not None for word in words)
     small = sum(word.lower().strip(".,;:()\"'") in _SMALL_WORDS for word in words)
@@ -206,12 +216,14 @@ def prose_in(
 # %% ../nbs/00_corpus.ipynb #e294b146
 #| code-fold: true
 #| code-summary: "The code"
-_ROOTS = "torch numpy datasets tiktoken matplotlib fastcore safetensors ftfy spacy tqdm".split()
+_ROOTS = (
+    "torch numpy datasets tiktoken matplotlib fastcore safetensors ftfy spacy tqdm"
+).split()
 
 
 def distributions_to_read(
     roots: list[str] = _ROOTS,  # names of distributions to start from
-) -> dict[str, metadata.Distribution]:  # {normalised name: distribution}, sorted by name
+) -> dict[str, metadata.Distribution]:  # {normalised name: distribution}, sorted
     "The installed distributions among `roots` and all that they require, by their metadata"
     from packaging.requirements import Requirement
 
@@ -232,14 +244,17 @@ def distributions_to_read(
 # %% ../nbs/00_corpus.ipynb #1ec8abb5
 #| code-fold: true
 #| code-summary: "The code"
-_SKIPPED = frozenset("test tests testing idle_test _vendor _vendored lib2to3 site-packages".split())
+_SKIPPED = frozenset(
+    "test tests testing idle_test _vendor _vendored lib2to3 site-packages".split()
+)
 
 
 def python_files() -> list[tuple[str, Path]]:  # pairs of a name and a path, sorted
     "The Python files of the standard library and `distributions_to_read`, without tests and copies"
     library = Path(sysconfig.get_path("stdlib"))
     files = [
-        ("python/" + path.relative_to(library).as_posix(), path) for path in library.rglob("*.py")
+        ("python/" + path.relative_to(library).as_posix(), path)
+        for path in library.rglob("*.py")
     ]
     for distribution in distributions_to_read().values():
         for file in distribution.files or []:
@@ -278,7 +293,9 @@ def read_docstrings(
         with ProcessPoolExecutor(processes, initializer=_begin) as pool:
             results = list(pool.map(_prose_of_file, paths, chunksize=32))
     except BrokenProcessPool:
-        raise UserError("a process that read docstrings was killed: run the same again") from None
+        raise UserError(
+            "a process that read docstrings was killed: run the same again"
+        ) from None
     seen, rows = set(), []
     for (name, _), found in zip(files, results):
         new = [text for text in dict.fromkeys(found) if text not in seen]
@@ -290,14 +307,19 @@ def read_docstrings(
 # %% ../nbs/00_corpus.ipynb #cb18e6fe
 #| code-fold: true
 #| code-summary: "The code"
-_RULES = (_TITLES, _UNDERLINED, _HEADED, _FENCED, _NOT_PROSE, _UNDERLINE, _ADMONITION, _BULLET)
+_RULES = (
+    _TITLES, _UNDERLINED, _HEADED, _FENCED,
+    _NOT_PROSE, _UNDERLINE, _ADMONITION, _BULLET,
+)
 _STEPS = (docstrings_in, drop_sections, paragraphs, without_markup, is_prose, prose_in)
 _STEPS += (distributions_to_read, python_files, _prose_of_file, read_docstrings)
 
 
 def docstrings_fingerprint() -> str:  # 16 hexadecimal digits
     "Hash of all that decides the docstrings corpus: versions of the packages and the rules above"
-    versions = [f"{name} {package.version}" for name, package in distributions_to_read().items()]
+    versions = [
+        f"{name} {package.version}" for name, package in distributions_to_read().items()
+    ]
     markup = [(pattern.pattern, replacement) for pattern, replacement in _MARKUP]
     words = sorted(_SMALL_WORDS), _PLAIN_WORD.pattern, sorted(_SKIPPED)
     steps = [inspect.getsource(step) for step in _STEPS]
@@ -308,7 +330,7 @@ def docstrings_fingerprint() -> str:  # 16 hexadecimal digits
 #| code-fold: true
 #| code-summary: "The code"
 def docstring_documents(
-    cache: str | Path | None = None,  # folder for the result; None for the user's cache folder
+    cache: str | Path | None = None,  # folder for the result; None: the user's cache
     processes: int | None = None,  # that read, if it is not cached; None for one a core
 ) -> list[dict]:  # rows of `name` and `text`
     "The docstrings corpus, from the cache if the same versions were read before"

@@ -33,14 +33,25 @@ class Batches:
         world_size: int = 1,  # processes that share the batch
     ):
         "`UserError` if the stream is shorter than a window, or the batch cannot be shared equally"
-        assert min(batch_size, context) > 0 and 0 <= rank < world_size, (batch_size, context, rank)
+        assert (
+            min(batch_size, context) > 0 and 0 <= rank < world_size
+        ), (batch_size, context, rank)
         if len(stream) < context + 1:
             needed = f"a window of {context} needs {context + 1}"
-            raise UserError(f"the data hold {len(stream)} ids, {needed}: give more text")
+            raise UserError(
+                f"the data hold {len(stream)} ids, {needed}: give more text"
+            )
         if batch_size % world_size:
-            share = f"a batch of {batch_size} cannot be shared equally by {world_size} processes"
-            raise UserError(f"{share}: choose a batch_size that is a multiple of {world_size}")
-        self.stream, self.batch_size, self.context, self.seed = stream, batch_size, context, seed
+            share = (
+                f"a batch of {batch_size} cannot be shared equally by "
+                f"{world_size} processes"
+            )
+            raise UserError(
+                f"{share}: choose a batch_size that is a multiple of {world_size}"
+            )
+        self.stream, self.batch_size, self.context, self.seed = (
+            stream, batch_size, context, seed
+        )
         self.rank, self.world_size = rank, world_size
         self.windows = max(1, (len(stream) - 1) // context - 1)  # in an epoch
         self._epoch, self._starts = None, None
@@ -70,11 +81,13 @@ class Batches:
     def __call__(
         self,
         step: int,  # number of the batch, from 0
-    ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs, targets: (B / world_size, T) int64
+    ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs, targets (B / world_size, T)
         "Batch number `step`"
         import torch  # only training needs it; preparing a corpus starts faster without
 
-        rows = [self.stream.read(start, self.context + 1) for start in self.starts(step)]
+        rows = [
+            self.stream.read(start, self.context + 1) for start in self.starts(step)
+        ]
         windows = torch.from_numpy(np.stack(rows))  # (B, T + 1)
         return windows[:, :-1], windows[:, 1:]
 
@@ -124,7 +137,10 @@ def write_shard(
     header = HEADER.pack(MAGIC, VERSION, *sizes, bytes.fromhex(fingerprint))
     pieces = [header.ljust(HEADER_SIZE, b"\0")]
     pieces += [np.ascontiguousarray(piece, dtype) for piece in ids]
-    pieces += [bytes(-total * dtype.itemsize % 8), (np.cumsum(lengths) - lengths).astype("<u8")]
+    pieces += [
+        bytes(-total * dtype.itemsize % 8),
+        (np.cumsum(lengths) - lengths).astype("<u8"),
+    ]
     digest = hashlib.sha256()
     with write_atomically(path) as temporary, open(temporary, "wb") as file:
         for piece in pieces:
@@ -168,16 +184,24 @@ def read_shard(
     path = Path(path)
     try:
         with open(path, "rb") as file:
-            magic, version, width, *sizes, fingerprint = HEADER.unpack(file.read(HEADER.size))
+            magic, version, width, *sizes, fingerprint = HEADER.unpack(
+                file.read(HEADER.size)
+            )
         size = path.stat().st_size
     except (OSError, struct.error) as error:
-        raise UserError(f"cannot read the shard {path}: {error}; prepare the data again") from None
+        raise UserError(
+            f"cannot read the shard {path}: {error}; prepare the data again"
+        ) from None
     vocab_size, length, count = sizes
     if (magic, version) != (MAGIC, VERSION):
-        raise UserError(f"{path} is not a shard of ids; prepare the data with `prepare`")
+        raise UserError(
+            f"{path} is not a shard of ids; prepare the data with `prepare`"
+        )
     if size != HEADER_SIZE + length * width + -length * width % 8 + 8 * count:
         raise UserError(f"{path} is cut short or damaged: prepare the data again")
-    return Shard(path, np.dtype(f"<u{width}"), length, count, vocab_size, fingerprint.hex())
+    return Shard(
+        path, np.dtype(f"<u{width}"), length, count, vocab_size, fingerprint.hex()
+    )
 
 # %% ../nbs/05_data.ipynb #997dc4ed
 class TokenStream:
@@ -228,15 +252,24 @@ def prepare(
     "Encode a corpus and write it as one shard for training and one for validation"
     folder, dtype = Path(folder), id_type(tokenizer.vocab_size)
     if (folder / "manifest.json").exists():
-        raise UserError(f"{folder} already holds prepared data: choose another folder or delete it")
+        raise UserError(
+            f"{folder} already holds prepared data: choose another folder or delete it"
+        )
     if isinstance(documents, str):
-        raise UserError("expected a list of documents, got a single text: put it into a list")
+        raise UserError(
+            "expected a list of documents, got a single text: put it into a list"
+        )
     if not 0 <= valid_fraction < 1:
-        raise UserError(f"valid_fraction is {valid_fraction}: expected a share from 0 to 1")
+        raise UserError(
+            f"valid_fraction is {valid_fraction}: expected a share from 0 to 1"
+        )
     documents = [text for text in map(str.strip, documents) if text]
     hashes = [document_hash(text) for text in documents]
     if len(set(hashes)) < 2:
-        raise UserError("expected at least two different documents, one for training and one for validation")
+        raise UserError(
+            "expected at least two different documents, "
+            "one for training and one for validation"
+        )
     limit = valid_fraction * 2**64  # as in `is_validation`, but …
     limit = min(max(limit, min(hashes) + 1), max(hashes))  # … no split may be empty
     splits = {split: ([], [], []) for split in SPLITS}  # ids, lengths, bytes
@@ -246,9 +279,18 @@ def prepare(
         for values, value in zip(splits["valid" if number < limit else "train"], sizes):
             values.append(value)
 
-    vocabulary = {"vocab_size": tokenizer.vocab_size, "fingerprint": tokenizer.fingerprint}
-    manifest = {"format": VERSION, "source": "", **vocabulary, "valid_fraction": valid_fraction}
-    manifest |= {"settings": {"valid_fraction": valid_fraction}, "skipped": {}}  # 24 has more
+    vocabulary = {
+        "vocab_size": tokenizer.vocab_size,
+        "fingerprint": tokenizer.fingerprint,
+    }
+    manifest = {
+        "format": VERSION,
+        "source": "",
+        **vocabulary,
+        "valid_fraction": valid_fraction,
+    }
+    # 24 has more
+    manifest |= {"settings": {"valid_fraction": valid_fraction}, "skipped": {}}
     for split, (ids, lengths, sizes) in splits.items():
         name = f"{split}-00000.ids"
         digest = write_shard(folder / name, ids, np.array(lengths), **vocabulary)
@@ -275,7 +317,9 @@ class Prepared:
         "The tokenizer that made the ids; `UserError` if another one is in its place"
         tokenizer = BPETokenizer.load(self.folder / "tokenizer")
         if tokenizer.fingerprint != self.train.shards[0].fingerprint:
-            raise UserError(f"the tokenizer in {self.folder} did not make its ids: prepare again")
+            raise UserError(
+                f"the tokenizer in {self.folder} did not make its ids: prepare again"
+            )
         return tokenizer
 
 
@@ -288,11 +332,20 @@ def open_prepared(
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
         vocabulary, streams = (manifest["vocab_size"], manifest["fingerprint"]), {}
         for split in SPLITS:
-            shards = [read_shard(folder / shard["file"]) for shard in manifest[split]["shards"]]
-            if {(shard.vocab_size, shard.fingerprint) for shard in shards} != {vocabulary}:
-                raise UserError(f"the shards in {folder} are not those of its manifest.json")
+            shards = [
+                read_shard(folder / shard["file"])
+                for shard in manifest[split]["shards"]
+            ]
+            if {
+                (shard.vocab_size, shard.fingerprint) for shard in shards
+            } != {vocabulary}:
+                raise UserError(
+                    f"the shards in {folder} are not those of its manifest.json"
+                )
             counts = manifest[split]["documents"], manifest[split]["bytes"]
             streams[split] = TokenStream(shards, *counts)
     except (OSError, json.JSONDecodeError, KeyError, TypeError):
-        raise UserError(f"{folder} holds no prepared data: expected manifest.json") from None
+        raise UserError(
+            f"{folder} holds no prepared data: expected manifest.json"
+        ) from None
     return Prepared(folder, manifest["vocab_size"], **streams)

@@ -46,7 +46,9 @@ def _pair_losses(model, prefixes, continuations, batch_size):
     order = np.argsort([len(p) + n for p, n in zip(prefixes, lengths)], kind="stable")
     losses, batches = [None] * len(lengths), range(0, len(lengths), batch_size)
     with evaluation_mode(model):
-        for first in tqdm(batches, "scoring", leave=False, disable=len(batches) < 2 or None):
+        for first in tqdm(
+            batches, "scoring", leave=False, disable=len(batches) < 2 or None
+        ):
             batch = order[first : first + batch_size]
             pairs = [np.concatenate([prefixes[i], continuations[i]]) for i in batch]
             pairs = [torch.from_numpy(pair[-T - 1 :]) for pair in pairs]

@@ -29,7 +29,7 @@ from .training import update
 class InputTransformations:
     "Inputs of tasks as sequences of ids (paper, Figure 1; `train.py`, `transform_roc`)"
 
-    vocab_size: int  # of the pre-trained network, V; the special tokens are V, V + 1, V + 2
+    vocab_size: int  # of the pre-trained network, V; special tokens: V, V + 1, V + 2
     context: int  # longest sequence, in tokens
 
     @property
@@ -89,7 +89,9 @@ def with_special_tokens(
     larger = type(model)(replace(model.config, vocab_size=V + 3)).to(device)
     weights = dict(model.state_dict())
     fresh = larger.token_embedding.weight.detach()[V:]
-    weights["token_embedding.weight"] = torch.cat([weights["token_embedding.weight"], fresh])
+    weights["token_embedding.weight"] = torch.cat(
+        [weights["token_embedding.weight"], fresh]
+    )
     larger.load_state_dict(weights)
     return larger
 
@@ -99,12 +101,12 @@ class Example:
     "One example of a task"
 
     sequences: list[list[int]]  # as an input transformation gives them
-    target: int | float | list[float]  # class or right answer; a number; a distribution over classes
+    target: int | float | list[float]  # class or right answer; number; distribution
 
 
 def collate(
     examples: list[Example],  # B of them, each with the same number S of sequences
-) -> tuple[torch.Tensor, torch.Tensor]:  # ids (B, S, T) int64 for the longest T; targets (B, ...)
+) -> tuple[torch.Tensor, torch.Tensor]:  # ids (B, S, T), T the longest; targets (B, …)
     "Examples as tensors, padded with 0 at the end"
     S = len(examples[0].sequences)
     T = max(len(sequence) for example in examples for sequence in example.sequences)
@@ -117,7 +119,7 @@ def collate(
 # %% ../nbs/11_finetuning.ipynb #e2117005
 def task_loss(
     logits: torch.Tensor,  # (B, K): a score per class or answer; (B, 1) for a number
-    targets: torch.Tensor,  # (B,) int64 classes; (B,) floats; (B, K) distributions over classes
+    targets: torch.Tensor,  # (B,) int64 classes; (B,) floats; (B, K) distributions
 ) -> torch.Tensor:  # mean over the examples; cross-entropy in nats, or squared error
     "The loss of a task alone (paper, equation 4)"
     if targets.is_floating_point() and targets.dim() == 1:
@@ -131,9 +133,9 @@ class TaskModel(nn.Module):
     def __init__(
         self,
         model: GPT,  # the pre-trained network; it is copied
-        outputs: int | None,  # classes, or 1 to predict a number; None: one score per sequence
-        lm_weight: float = 0.5,  # λ, weight of the language-model loss (paper, section 4.1)
-        dropout: float = 0.1,  # share of the state's entries dropped (paper, section 4.1)
+        outputs: int | None,  # classes; 1: predict a number; None: a score per sequence
+        lm_weight: float = 0.5,  # λ, weight of the language-model loss (section 4.1)
+        dropout: float = 0.1,  # share of the state's entries dropped (section 4.1)
     ):
         super().__init__()
         self.transformer = with_special_tokens(model)
@@ -146,7 +148,7 @@ class TaskModel(nn.Module):
 
     def forward(
         self,
-        ids: torch.Tensor,  # (B, S, T) int64, S sequences per example, each with one `_classify_`
+        ids: torch.Tensor,  # (B, S, T) int64; each sequence has one `_classify_`
         targets: torch.Tensor | None = None,  # as for `task_loss`
     ) -> torch.Tensor:  # logits (B, K), or the loss L3 if there are targets
         "Scores of classes or answers, or task loss + λ language-model loss"
@@ -154,9 +156,12 @@ class TaskModel(nn.Module):
         ids = ids.flatten(0, 1)  # (B S, T)
         matrices = self.transformer.matrices()
         hidden = self.transformer.hidden_states(ids, matrices)  # (B S, T, C)
-        ends = (ids == self.classify).int().argmax(1)  # (B S,) positions of `_classify_`
+        ends = (  # (B S,) positions of `_classify_`
+            (ids == self.classify).int().argmax(1)
+        )
         states = hidden[torch.arange(B * S, device=ids.device), ends].view(B, S, -1)
-        states = states * self.dropout(torch.ones_like(states[:, :1]))  # one mask for all S
+        # one mask for all S
+        states = states * self.dropout(torch.ones_like(states[:, :1]))
         if self.multiple_choice:
             logits = self.head(states).squeeze(2)  # (B, S)
         else:
@@ -165,7 +170,10 @@ class TaskModel(nn.Module):
             return logits
         loss = task_loss(logits, targets)
         if self.lm_weight:
-            loss = loss + self.lm_weight * self.language_loss(hidden, ids, ends, matrices[0])
+            loss = (
+                loss
+                + self.lm_weight * self.language_loss(hidden, ids, ends, matrices[0])
+            )
         return loss
 
     def language_loss(
@@ -207,7 +215,7 @@ def accuracy(
 
 # %% ../nbs/11_finetuning.ipynb #371ee952
 def finetune(
-    model: TaskModel,  # trained in place; ends with the best weights, in evaluation mode
+    model: TaskModel,  # trained in place; ends at its best, in evaluation mode
     train: list[Example],  # training set, at least a batch
     valid: list[Example],  # validation set; its score chooses the weights to keep
     *,
@@ -220,7 +228,7 @@ def finetune(
     grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
     micro_batch_size: int | None = None,  # examples of a micro-batch; None: all
     seed: int = 0,  # decides the order and what dropout draws
-) -> list[dict]:  # step, epoch, loss (mean since the last row), score: one row per evaluation
+) -> list[dict]:  # a row per evaluation: step, epoch, mean loss since the last, score
     "Fine-tune as the authors did (paper, section 4.1; `train.py`)"
     per_epoch = len(train) // batch_size
     if not per_epoch or not valid:
@@ -239,11 +247,15 @@ def finetune(
         for group in optimizer.param_groups:
             group["lr"] = linear_schedule(step, steps, learning_rate, warmup)
         rows = order[number * batch_size : (number + 1) * batch_size]
-        inputs, targets = (part.to(device) for part in collate([train[row] for row in rows]))
+        inputs, targets = (
+            part.to(device) for part in collate([train[row] for row in rows])
+        )
         options = dict(micro_batch_size=micro_batch_size, grad_clip=grad_clip)
         losses.append(update(model, optimizer, inputs, targets, **options)[0].item())
         if not math.isfinite(losses[-1]):
-            raise UserError(f"the loss of step {step + 1} is {losses[-1]}: lower learning_rate")
+            raise UserError(
+                f"the loss of step {step + 1} is {losses[-1]}: lower learning_rate"
+            )
         if number + 1 == per_epoch or epoch == 0 and step + 1 in early:
             score = metric(predict(model, valid), targets_valid)
             row = {"step": step + 1, "epoch": (step + 1) / per_epoch}
@@ -251,7 +263,9 @@ def finetune(
             losses = []
             if weights is None or score > best:
                 best = score
-                weights = {name: value.clone() for name, value in model.state_dict().items()}
+                weights = {
+                    name: value.clone() for name, value in model.state_dict().items()
+                }
     model.load_state_dict(weights)
     model.eval()
     return history
@@ -274,18 +288,24 @@ def read_story_cloze(
         with open(Path(path).expanduser(), encoding="utf8", newline="") as file:
             rows = list(csv.reader(file))[1:]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"cannot read {path}: {error}; expected a CSV file in UTF-8") from None
+        raise UserError(
+            f"cannot read {path}: {error}; expected a CSV file in UTF-8"
+        ) from None
     for number, row in enumerate(rows, 2):
         if len(row) != 8 or row[7] not in ("1", "2"):
             found = f"{len(row)} columns, the last {row[-1] if row else None!r}"
-            raise UserError(f"{path}, row {number}: {found}; expected 8, the last 1 or 2")
-    return [Story(" ".join(row[1:5]), (row[5], row[6]), int(row[7]) - 1) for row in rows]
+            raise UserError(
+                f"{path}, row {number}: {found}; expected 8, the last 1 or 2"
+            )
+    return [
+        Story(" ".join(row[1:5]), (row[5], row[6]), int(row[7]) - 1) for row in rows
+    ]
 
 
 def story_cloze_split(
     count: int = 1871,  # stories in the published validation file
     held_out: int = 374,  # of them, for validation (`datasets.py`, `n_valid`)
-) -> tuple[np.ndarray, np.ndarray]:  # row numbers for training, row numbers for validation
+) -> tuple[np.ndarray, np.ndarray]:  # row numbers for training and validation
     "The authors' split (`datasets.py`: `train_test_split` with seed 3535999445)"
     order = np.random.RandomState(3535999445).permutation(count)
     return order[held_out:], order[:held_out]

@@ -32,7 +32,9 @@ class GPTConfig:
         "Raises `UserError` for an impossible size"
         for name, size in asdict(self).items():
             if name != "dropout" and (type(size) is not int or size < 1):
-                raise UserError(f"{name} must be a positive whole number (int), not {size!r}")
+                raise UserError(
+                    f"{name} must be a positive whole number (int), not {size!r}"
+                )
         if self.width % self.heads:
             split = f"width {self.width} cannot be split into {self.heads} equal heads"
             raise UserError(f"{split}: choose a width that is a multiple of heads")
@@ -42,7 +44,9 @@ class GPTConfig:
 
 # %% ../nbs/04_model.ipynb #53c1a86e
 PRESETS = {
-    "tiny": GPTConfig(2048, context=128, layers=2, heads=4, width=256, inner=1024, dropout=0.0),
+    "tiny": GPTConfig(
+        2048, context=128, layers=2, heads=4, width=256, inner=1024, dropout=0.0
+    ),
     "mini": GPTConfig(8192, context=256, layers=4, heads=4, width=256, inner=1024),
     "small": GPTConfig(16384, context=256, layers=6, heads=6, width=384, inner=1536),
     "medium": GPTConfig(layers=8, heads=8, width=512, inner=2048),
@@ -88,7 +92,9 @@ class GPT(nn.Module):
         if isinstance(module, nn.Linear):
             nn.init.zeros_(module.bias)
 
-    def matrices(self) -> tuple[torch.Tensor, torch.Tensor]:  # tokens (V, C), positions (context, C)
+    def matrices(
+        self,
+    ) -> tuple[torch.Tensor, torch.Tensor]:  # tokens (V, C), positions (context, C)
         "The embedding matrices, in training with dropped entries"
         tokens, positions = self.token_embedding.weight, self.position_embedding.weight
         return self.dropout(tokens), self.dropout(positions)
@@ -100,7 +106,9 @@ class GPT(nn.Module):
     ) -> torch.Tensor:  # the last block's output, (B, T, C)
         "One vector per token"
         B, T = ids.shape
-        assert T <= self.config.context, f"{T} tokens, the context is {self.config.context}"
+        assert (
+            T <= self.config.context
+        ), f"{T} tokens, the context is {self.config.context}"
         tokens, positions = matrices or self.matrices()
         x = F.embedding(ids, tokens) + positions[:T]
         for block in self.blocks:
@@ -110,18 +118,20 @@ class GPT(nn.Module):
     def token_losses(
         self,
         hidden: torch.Tensor,  # the last block's output, (B, T, C)
-        targets: torch.Tensor,  # the true next tokens, (B, T) int64; -100 to leave one out
+        targets: torch.Tensor,  # the true next tokens, (B, T) int64; -100: left out
         matrix: torch.Tensor,  # the token matrix, (V, C)
     ) -> torch.Tensor:  # (B, T) float32, 0 where left out
         "Minus the log-probability of each target, in nats (paper, equation 1)"
         logits = F.linear(hidden, matrix).float()  # (B, T, V)
-        losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        losses = F.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), reduction="none"
+        )
         return losses.view_as(targets)
 
     def loss(
         self,
         hidden: torch.Tensor,  # the last block's output, (B, T, C)
-        targets: torch.Tensor,  # the true next tokens, (B, T) int64; -100 to leave one out
+        targets: torch.Tensor,  # the true next tokens, (B, T) int64; -100: left out
         matrix: torch.Tensor,  # the token matrix, (V, C)
     ) -> torch.Tensor:  # mean cross-entropy over the targets that count, in nats
         "The mean of `token_losses`; 0 if all targets are left out"
@@ -131,7 +141,7 @@ class GPT(nn.Module):
     def forward(
         self,
         ids: torch.Tensor,  # token ids, (B, T) int64
-        targets: torch.Tensor | None = None,  # the true next tokens, (B, T); -100: leave it out
+        targets: torch.Tensor | None = None,  # true next tokens, (B, T); -100: left out
     ) -> torch.Tensor:  # logits (B, T, V), or the loss if there are targets
         "Score every token as the next one, or return the mean cross-entropy in nats"
         assert targets is None or targets.shape == ids.shape, (ids.shape, targets.shape)
@@ -159,11 +169,13 @@ def count_parameters(
 # %% ../nbs/04_model.ipynb #d724b568
 def flops_per_token(
     config: GPTConfig,  # the sizes
-    context: int | None = None,  # length T of the sequences, in tokens; `config.context` if None
+    context: int | None = None,  # length T of the sequences; None: `config.context`
     training: bool = True,  # count forward and backward pass, or only the forward pass
 ) -> int:  # floating-point operations for one token
     "Operations of the matrix products, two for each multiply-add, masked scores included"
     C, T = config.width, config.context if context is None else context
-    matrices = config.layers * (4 * C * C + 2 * C * config.inner) + config.vocab_size * C
+    matrices = (
+        config.layers * (4 * C * C + 2 * C * config.inner) + config.vocab_size * C
+    )
     scores = config.layers * 2 * T * C
     return 2 * (matrices + scores) * (3 if training else 1)

@@ -18,11 +18,13 @@ class Adam(torch.optim.Optimizer):
         self,
         parameters,  # tensors, or groups as PyTorch's optimizers take them
         lr: float = 2.5e-4,  # learning rate (the paper's peak)
-        betas: tuple[float, float] = (0.9, 0.999),  # decay of the means of gradient and square
+        betas: tuple[float, float] = (0.9, 0.999),  # decay of the means m and v
         eps: float = 1e-8,  # added to the root, against division by zero
         weight_decay: float = 0.0,  # λ, pulls weights to 0; see `parameter_groups`
     ):
-        super().__init__(parameters, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
+        super().__init__(
+            parameters, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        )
 
     @torch.no_grad()
     def step(
@@ -86,4 +88,6 @@ def gradient_norm(
     parameters: list[torch.Tensor],  # those without a gradient do not count
 ) -> torch.Tensor:  # a number on the device, before any clipping
     "The norm of all gradients as one vector"
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    return torch.nn.utils.get_total_norm(
+        [p.grad for p in parameters if p.grad is not None]
+    )

@@ -19,16 +19,16 @@ from .optimizer import learning_rate as scheduled_rate
 
 # %% ../nbs/07_training.ipynb #a6edfb95
 def update(
-    model: torch.nn.Module,  # in training mode; called with ids and targets it gives the mean loss
+    model: torch.nn.Module,  # in training mode; called with targets it gives the loss
     optimizer: Adam,  # its `step` takes the factor that clips
     inputs: torch.Tensor,  # ids, (B, T) int64, this process's rows
     targets: torch.Tensor,  # the next ids, (B, T) int64
     *,
     micro_batch_size: int | None = None,  # rows of a micro-batch; None: all
     grad_clip: float = 1.0,  # largest gradient norm (`train.py`, `max_grad_norm`)
-    world_size: int = 1,  # processes that share the batch; if several, the model is wrapped in DDP
-    autocast=None,  # context for the forward pass, such as `torch.autocast("cpu", torch.bfloat16)`
-) -> tuple[torch.Tensor, torch.Tensor]:  # loss of these rows in nats, gradient norm before clipping
+    world_size: int = 1,  # processes that share the batch; if several, a DDP model
+    autocast=None,  # for the forward pass, as `torch.autocast("cpu", torch.bfloat16)`
+) -> tuple[torch.Tensor, torch.Tensor]:  # loss in nats, gradient norm before clipping
     "One step: forward, backward, clip, change the weights (paper, section 4.1; `opt.py`)"
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     size = len(inputs) if micro_batch_size is None else micro_batch_size
@@ -61,7 +61,9 @@ def evaluate_loss(
 ) -> float:  # nats per token; with several processes the parts of all add up to it
     "Mean loss over windows side by side; what is left after the last whole window is not counted"
     if len(stream) < 2:
-        raise UserError(f"the validation text has {len(stream)} ids, at least 2 are needed")
+        raise UserError(
+            f"the validation text has {len(stream)} ids, at least 2 are needed"
+        )
     assert batch_size > 0 and (windows is None or windows > 0), (batch_size, windows)
     T = min(model.config.context, len(stream) - 1)
     count = (len(stream) - 1) // T
@@ -90,8 +92,8 @@ def fit(
     seed: int = 0,  # decides what dropout draws
     valid=None,  # a `TokenStream` to measure on; None: do not measure
     every: int = 100,  # steps between measurements
-    sample: Callable | None = None,  # gets the model, returns text to print; None: print nothing
-) -> list[dict]:  # step, loss, grad_norm of each step; valid_loss of every `every`th and the last
+    sample: Callable | None = None,  # gets the model, returns text to print; or None
+) -> list[dict]:  # step, loss, grad_norm of each step; valid_loss of `every`th and last
     "Train by the paper's recipe (section 4.1); leaves the model in evaluation mode"
     assert 0 <= warmup < max(1, steps), f"warmup {warmup} is not below steps {steps}"
     optimizer = Adam(parameter_groups(model, weight_decay))

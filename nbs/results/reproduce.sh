@@ -10,8 +10,8 @@
 #
 # GPT1_DATA names the folder of the published files; tasks and vocabulary that are not there come from the Hub.
 # CORPUS and HELDOUT name other text than the novels. Run it again to resume. Networks go to FOLDER (runs/RUN), what
-# is to be kept to FOLDER/results. STAGES names some of the stages, AT_ONCE how many fine-tunings run at a time on a
-# card, SEED the seed of `tenth`.
+# is to be kept to FOLDER/results. STAGES names some of the stages, AT_ONCE how many fine-tunings run at a time
+# (`cores`, `card`), SEED the seed of `tenth`.
 set -euo pipefail
 
 fail() { echo "reproduce.sh: $*" >&2; exit 2; }
@@ -36,7 +36,7 @@ case $run in
         rate="--learning_rate 3e-4" limit=300 measured=20000 questions=30 ;;
     cores)
         size="--preset mini --batch_size 8 --steps 2000" tasks="sst2 snli cola mrpc stsb qnli"
-        rate="--learning_rate 3e-4" limit=0 measured=200000 ;;
+        rate="--learning_rate 3e-4" limit=0 measured=200000 at_once=${AT_ONCE:-1} seeds=2 ;;
     card)
         size="--preset gpt1 --steps 3000"
         rate="" limit=10000 measured=1000000 at_once=${AT_ONCE:-10} compile=no questions=500 seeds=2 ;;

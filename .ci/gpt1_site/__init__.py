@@ -23,6 +23,10 @@ MENTION = re.compile(r"\bnotebooks?\s+\d\d\b(?:(?:,\s|\sand\s|\sor\s|\sto\s|,\sa
 SYMBOL = re.compile(r"\[`([^`]+)`\]\(([^)\s#]+)#([^)\s]+)\)(?=(?:\s+of\s+(?:notebook\s+|\[notebook |\[)(\d\d)\b)?)")
 NESTED = re.compile(r"\[((?:[^\[\]\n]|\[`[^`]+`\]\([^)\s]*\))+)\](?=\()")
 MAP = re.compile(r"\[?!\[([^\]]*)\]\([^)]*images/map\.svg(?:#(\w+))?\)(?:\]\([^)]*\))?")
+BOX = re.compile(
+    r'<a href="([^"]+)">(?P<box><g id="\w+"[^>]*><rect x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" width="(?P<w>[\d.]+)" '
+    r'height="(?P<h>[\d.]+)"[^>]*/><text[^>]*>(?P<label>[^<]*)</text></g>)</a>'
+)
 FENCE = re.compile(r" *(`{3,}|~{3,})")
 
 
@@ -247,8 +251,21 @@ class Site(Processor):
         return f"[`{name}`]({target + anchor})" if target + anchor else f"`{name}`"
 
     def clickable_map(self, alt, number):
-        "The map as HTML, this notebook's box filled, each box a link"
+        """The map as HTML, this notebook's box filled, a link over each box. (Quarto's own script ends in an error at a link
+        inside an SVG, whose `href` is no text.)"""
+        links = []
+
+        def without_link(match):
+            target, box, label = match[1], [float(match[name]) for name in ("x", "y", "w", "h")], match["label"]
+            whole = [width, height, width, height]
+            place = zip(("left", "top", "width", "height"), box, whole)
+            style = ";".join(f"{side}:{100 * size / of:.2f}%" for side, size, of in place)
+            links.append(f'<a href="{target}" style="{style}" aria-label="{label}"></a>')
+            return match["box"]
+
         drawing = self.map.replace(self.site, relative("index.html", self.page).removesuffix("index.html"))
-        drawing = drawing.replace(f'<g id="{number}"', f'<g id="{number}" class="here"')
-        drawing = re.sub(r'\bid="(\w+)"', r'id="map-\1"', drawing).replace(' role="img"', "", 1).strip()
-        return f'\n```{{=html}}\n<nav class="book-map" aria-label="{html.escape(alt)}">\n{drawing}\n</nav>\n```\n'
+        width, height = map(float, re.search(r'viewBox="0 0 (\S+) (\S+)"', drawing).groups())
+        drawing = BOX.sub(without_link, drawing).replace(f'<g id="{number}"', f'<g id="{number}" class="here"')
+        drawing = re.sub(r'\bid="(\w+)"', r'id="map-\1"', drawing).replace(' role="img"', ' aria-hidden="true"', 1)
+        inside = "\n".join([drawing.strip(), *links])
+        return f'\n```{{=html}}\n<nav class="book-map" aria-label="{html.escape(alt)}">\n{inside}\n</nav>\n```\n'

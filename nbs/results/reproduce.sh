@@ -85,7 +85,7 @@ tune() {                                      # WAY TASK SEEDS: one more seed, i
     mkdir -p "$folder"
     # shellcheck disable=SC2086
     say gpt1_finetune "$from" --task "$task" --seeds "$seeds" --lm_weight "$weight" --compile $compile $rate $memory \
-        $([ "$few" = 0 ] || echo "--limit $few") --out "$folder" > "$folder/log.txt" 2>&1 \
+        $([ "$few" = 0 ] || echo "--limit $few") --out "$folder" >> "$folder/log.txt" 2>&1 \
         || { tail -n 1 "$folder/log.txt" >&2; return 1; }
     echo "$way $task: $(tr -d '\n ' < "$folder/result.json")"
 }

@@ -1,11 +1,13 @@
 """The two ablations of section 5 that no command makes: an LSTM, and fewer layers carried over
 
-Usage: python nbs/results/ablations.py RUN FOLDER PART, in the folder of `reproduce.sh RUN
-FOLDER`. PART `lstm` trains the LSTM on the same batches by the same recipe, measures it on
-held-out text and fine-tunes it; it needs the prepared data and the settings of the run.
-PART `layers` fine-tunes the network of the run with fewer of its blocks. GPT1_DATA names the
-folder of the published files, AT_ONCE how many fine-tunings run at a time. Run it again to
-resume: what is in FOLDER/results/PART.json is not done again.
+Usage: python nbs/results/ablations.py RUN FOLDER PART [STEPS], in the folder of
+`reproduce.sh RUN FOLDER`. PART `lstm` trains the LSTM on the same batches by the same recipe,
+measures it on held-out text and fine-tunes it; it needs the prepared data and the settings of
+the run. With STEPS it ends there, early on the same schedule, and the network's checkpoint
+after as many steps is measured and fine-tuned beside it. PART `layers` fine-tunes the network
+of the run with fewer of its blocks. GPT1_DATA names the folder of the published files, AT_ONCE
+how many fine-tunings run at a time. Run it again to resume: what is in
+FOLDER/results/PART.json is not done again.
 """
 
 import json
@@ -31,7 +33,7 @@ from gpt1.scale.checkpoints import load_model
 from gpt1.scale.evaluation import encode_source, score
 from gpt1.scale.runs import bfloat16_autocast, recipe
 from gpt1.tasks import TASKS, examples, load_rows
-from gpt1.training import evaluate_loss, update
+from gpt1.training import update
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 UNITS = {"gpt1": 2048, "mini": 683, "tiny": 683}  # as many for the width as in the paper
@@ -64,14 +66,14 @@ def new_lstm(folder):
     return LSTMLanguageModel(sizes).to(DEVICE), settings, data
 
 
-def pretrain(folder):
-    "Trains the LSTM as the network was: the same batches, steps and rates"
+def pretrain(folder, steps):
+    "Trains the LSTM as the network was: the same batches and rates, as many steps"
     lstm, settings, data = new_lstm(folder)
     batches = Batches(data.train, settings.batch_size, lstm.config.context, seed=settings.seed)
     optimizer, start = Adam(parameter_groups(lstm, settings.weight_decay)), time.perf_counter()
     schedule = settings.steps, settings.learning_rate, settings.warmup
     options = dict(grad_clip=settings.grad_clip, autocast=bfloat16_autocast(DEVICE) or nullcontext())
-    for step in range(settings.steps):
+    for step in range(steps):
         seed_step(settings.seed, step)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, *schedule)
@@ -80,32 +82,33 @@ def pretrain(folder):
         if step in (0, 9) or (step + 1) % 100 == 0:
             seconds = (time.perf_counter() - start) / (step + 1)
             print(f"LSTM, step {step + 1}: loss {loss.item():.3f}, {seconds:.3f} s a step", flush=True)
-    save_file(lstm.state_dict(), folder / "lstm.safetensors")
+        if step + 1 == steps or (folder / "pretrained" / "checkpoints" / f"step-{step + 1:07}").exists():
+            save_file(lstm.state_dict(), folder / f"lstm-{step + 1}.safetensors")
 
 
-def load_lstm(folder):
-    "The trained LSTM and the prepared data"
-    lstm, _, data = new_lstm(folder)
-    lstm.load_state_dict(load_file(folder / "lstm.safetensors", device=str(DEVICE)))
-    return lstm.eval(), data
+def load(folder, way, steps):
+    "The LSTM or the network after some steps, and its tokenizer"
+    if way == "LSTM":
+        lstm, _, data = new_lstm(folder)
+        lstm.load_state_dict(load_file(folder / f"lstm-{steps}.safetensors", device=str(DEVICE)))
+        return lstm.eval(), data.tokenizer()
+    return load_model(folder / "pretrained" / "checkpoints" / f"step-{steps:07}", str(DEVICE))
 
 
-def measure(folder, measured):
-    "The row of the LSTM: its size and its losses"
-    lstm, data = load_lstm(folder)
+def measure(folder, way, steps, measured):
+    "A row: the size of a network and its loss on the held-out novels"
+    network, tokenizer = load(folder, way, steps)
     novels = published() / "novels" / "valid.txt.xz"
-    ids, size, _ = encode_source(str(novels), data.tokenizer(), measured, boundary="blank")
-    row = {"way": "LSTM", "parameters": sum(p.numel() for p in lstm.parameters())}
-    row |= {"validation loss": evaluate_loss(lstm, data.valid)}
-    return row | score(lstm, ids, size)[0] | {"model": "LSTM"}
+    ids, size, _ = encode_source(str(novels), tokenizer, measured, boundary="blank")
+    row = {"way": way, "steps": steps, "parameters": sum(p.numel() for p in network.parameters())}
+    return row | score(network, ids, size)[0] | {"model": way}
 
 
-def tune(run, folder, way, name, seed):
+def tune(run, folder, way, steps, name, seed):
     "Fine-tunes once; the row of it"
     torch.set_float32_matmul_precision("high")
-    if way == "LSTM":
-        network, data = load_lstm(folder)
-        tokenizer = data.tokenizer()
+    if steps:
+        network, tokenizer = load(folder, way, steps)
     else:
         model, tokenizer = load_model(folder / "pretrained", str(DEVICE))
         network = transfer(model, None if way == "nothing" else int(way.split()[0]), seed)
@@ -118,11 +121,12 @@ def tune(run, folder, way, name, seed):
     rate = {} if run == "card" else {"learning_rate": 3e-4}
     history = finetune(model, train, dev, metric=task.metric, seed=seed, **rate)
     row = {"task": name, "way": way, "seed": seed, "metric": task.metric.__name__}
+    row |= {"steps": steps} if steps else {}
     scores = [round(float(one["score"]), 4) for one in history]
     return row | {"train": len(train), "dev": len(dev), "scores": scores}
 
 
-def main(run, folder, part):
+def main(run, folder, part, steps=None):
     "What of this part is not there yet"
     torch.set_float32_matmul_precision("high")
     path = folder / "results" / f"{part}.json"
@@ -137,17 +141,25 @@ def main(run, folder, part):
 
     seeds, jobs = range(1 if run == "tenth" else 2), []
     if part == "lstm":
-        if not (folder / "lstm.safetensors").exists():
-            pretrain(folder)
-        if not any("parameters" in row for row in rows):
-            add(measure(folder, MEASURED[run]))
-        jobs = [("LSTM", name, seed) for seed in seeds for name in LIMITS[run]]
+        whole = new_lstm(folder)[1].steps
+        steps = int(steps or whole)
+        checkpoint = folder / "pretrained" / "checkpoints" / f"step-{steps:07}"
+        if not checkpoint.exists():
+            raise UserError(f"STEPS: there is no {checkpoint}")
+        ways = ("LSTM",) if steps == whole else ("LSTM", "GPT")
+        if not (folder / f"lstm-{steps}.safetensors").exists():
+            pretrain(folder, steps)
+        measured = {(row["way"], row.get("steps", whole)) for row in rows if "parameters" in row}
+        for way in ways:
+            if (way, steps) not in measured:
+                add(measure(folder, way, steps, MEASURED[run]))
+        jobs = [(way, steps, name, seed) for seed in seeds for name in LIMITS[run] for way in ways]
     else:
         count = len(load_model(folder / "pretrained", "cpu")[0].blocks)
         points = [*(f"{n} blocks" for n in range(0, count + 1, max(1, count // 4))), "nothing"]
         tasks = [name for name in CARRIED if name in LIMITS[run]]
-        jobs = [(way, name, seed) for seed in seeds for way in points for name in tasks]
-    done = {(row["way"], row.get("task"), row.get("seed")) for row in rows}
+        jobs = [(way, None, name, seed) for seed in seeds for way in points for name in tasks]
+    done = {(row["way"], row.get("steps"), row.get("task"), row.get("seed")) for row in rows}
     jobs, at_once = [job for job in jobs if job not in done], int(os.environ.get("AT_ONCE", 1))
     if at_once == 1:
         for job in jobs:
@@ -159,7 +171,10 @@ def main(run, folder, part):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4 or sys.argv[1] not in LIMITS or sys.argv[3] not in ("lstm", "layers"):
-        sys.exit("usage: ablations.py RUN FOLDER PART, with RUN card, cores or tenth and PART lstm or layers")
+    run, folder, part, *steps = sys.argv[1:] if 4 <= len(sys.argv) <= 5 else ("", "", "")
+    if run not in LIMITS or part not in ("lstm", "layers") or not all(map(str.isdigit, steps)):
+        sys.exit(
+            "usage: ablations.py RUN FOLDER PART [STEPS], with RUN card, cores or tenth and PART lstm or layers"
+        )
     with one_line_errors():
-        main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+        main(run, Path(folder), part, *steps)

@@ -28,7 +28,7 @@ END = "</w>"  # marks the piece that ends a word
 def characters_of(
     word: str,  # a word without white space
 ) -> tuple[str, ...]:  # its characters, the last one ending in `</w>`
-    "The symbols a word starts from, before any merge (`bpe` in `text_utils.py`, a file of the authors' program)"
+    "A word as symbols, before any merge (the authors' `text_utils.py`, `bpe`)"
     return (*word[:-1], word[-1] + END)
 
 # %% ../nbs/01_bpe.ipynb #af97410e
@@ -115,7 +115,7 @@ def learn_merges(
     counts: dict[str, int],  # {word: how often it occurs}
     size: int,  # merges to learn
 ) -> list[tuple[str, str]]:  # pairs in the order learned; fewer if they run out
-    "Byte-pair encoding from word counts (Sennrich et al. 2016), changing only what a merge changes"
+    "Byte-pair encoding (Sennrich et al. 2016), counting anew only what a merge changes"
     words, weights = [characters_of(word) for word in counts], [*counts.values()]
     numbers, merges = first_numbers(counts), []
     pair_counts, words_with = Counter(), defaultdict(set)
@@ -188,13 +188,10 @@ def check_vocabulary(
     if not isinstance(vocabulary, dict):
         kind = type(vocabulary).__name__
         raise UserError(f"the vocabulary is a {kind}, expected a dictionary; {advice}")
-    if sorted(map(repr, vocabulary.values())) != sorted(
-        map(repr, range(len(vocabulary)))
-    ):
+    ids = sorted(map(repr, vocabulary.values()))
+    if ids != sorted(map(repr, range(len(vocabulary)))):
         raise UserError(f"the ids of the vocabulary have gaps or repeats; {advice}")
-    made = (
-        {piece for piece in vocabulary if len(piece.removesuffix(END)) == 1} | {UNKNOWN}
-    )
+    made = {UNKNOWN, *(p for p in vocabulary if len(p.removesuffix(END)) == 1)}
     for rank, (left, right) in enumerate(merges):
         if not {left, right} <= made:
             raise UserError(
@@ -203,9 +200,8 @@ def check_vocabulary(
         made.add(left + right)
     different = made ^ ({*vocabulary} | {LINE_BREAK})
     if different:
-        raise UserError(
-            f"pieces such as {min(different)!r} are in one file only; {advice}"
-        )
+        example = f"pieces such as {min(different)!r}"
+        raise UserError(f"{example} are in one file only; {advice}")
     if LINE_BREAK not in vocabulary:
         raise UserError(f"the vocabulary lacks the line break {LINE_BREAK!r}; {advice}")
 
@@ -281,9 +277,8 @@ class BPETokenizer:
         for word in words_in(text):
             if word not in self._ids_of_word:
                 pieces = apply_merges(word, self.ranks)
-                self._ids_of_word[word] = [
-                    self.vocabulary.get(p, unknown) for p in pieces
-                ]
+                numbers = [self.vocabulary.get(piece, unknown) for piece in pieces]
+                self._ids_of_word[word] = numbers
             ids += self._ids_of_word[word]
         return ids
 
@@ -321,25 +316,19 @@ class BPETokenizer:
         source: str | Path,  # a folder with the files in either form
     ) -> "BPETokenizer":
         "Read a tokenizer; `UserError` if a file is missing or damaged"
-        pairs = [
-            [[*Path(source).glob(n.format("*"))] for n in names]
-            for names in _FILES.values()
-        ]
-        vocabulary, merges = (sum(files, []) for files in zip(*pairs))
+        vocabulary, merges = (
+            [path for name in names for path in Path(source).glob(name.format("*"))]
+            for names in zip(*_FILES.values())
+        )
         if not len(vocabulary) == len(merges) == 1:
             expected = "expected vocab.json and merges.txt, or OpenAI's two files"
             raise UserError(f"{source} holds no tokenizer, or several: {expected}")
         try:
             entries = json.loads(vocabulary[0].read_text(encoding="utf-8-sig"))
             lines = merges[0].read_text(encoding="utf-8-sig").split("\n")
-            lines = [
-                line
-                for line in lines[lines[0].startswith("#version") :]
-                if line.strip(" ")
-            ]
-            pairs = [
-                (left, right) for left, right in (line.split(" ") for line in lines)
-            ]
+            lines = lines[lines[0].startswith("#version") :]
+            pairs = (line.split(" ") for line in lines if line.strip(" "))
+            pairs = [(left, right) for left, right in pairs]
         except (OSError, ValueError, RecursionError) as error:
             reason = f"the tokenizer in {source} is damaged ({error})"
             raise UserError(f"{reason}: get the files again") from None
@@ -348,6 +337,5 @@ class BPETokenizer:
     @property
     def fingerprint(self) -> str:
         "SHA-256 of vocabulary and merges, in hexadecimal: equal ones give equal ids"
-        return hashlib.sha256(
-            json.dumps([self.pieces, self.merges]).encode()
-        ).hexdigest()
+        content = json.dumps([self.pieces, self.merges]).encode()
+        return hashlib.sha256(content).hexdigest()

@@ -42,10 +42,8 @@ def one_line_errors():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        if (
-            error.filename is None
-            and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-        ):
+        of_a_disk = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        if error.filename is None and not of_a_disk:
             raise
         name = error.filename or "the output"
         raise SystemExit(f"error: cannot use {name}: {error.strerror}") from None
@@ -73,9 +71,8 @@ def write_atomically(
             raise  # of something else that the body does
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         advice = "make room on its disk" if full else "choose a folder you may write to"
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; {advice}"
-        ) from None
+        reason = error.strerror or error
+        raise UserError(f"cannot write {path}: {reason}; {advice}") from None
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -171,11 +168,8 @@ def table(
 
     first = rows[0].values()
     rules = ["--:" if isinstance(value, Real) else ":--" for value in first]
-    lines = [
-        list(rows[0]),
-        rules,
-        *([cell(row[key]) for key in rows[0]] for row in rows),
-    ]
+    lines = [[*rows[0]], rules]
+    lines += [[cell(row[key]) for key in rows[0]] for row in rows]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 # %% ../nbs/common.ipynb #c0a7d1e3
@@ -195,15 +189,9 @@ def fragment(
     page, script = ((folder / f).read_text("utf8") for f in ("page.html", f"{name}.js"))
     values = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     values = values.replace("<", "\\u003c")  # no text of the data ends the script
-    digest = hashlib.blake2b(
-        (page + script + values).encode(), digest_size=4
-    ).hexdigest()
-    parts = {
-        "NAME": f"{name}-{digest}",
-        "STILL": still,
-        "SCRIPT": script,
-        "DATA": values,
-    }
+    digest = hashlib.blake2b((page + script + values).encode(), digest_size=4)
+    parts = {"NAME": f"{name}-{digest.hexdigest()}", "STILL": still}
+    parts |= {"SCRIPT": script, "DATA": values}
     for part, text in parts.items():
         page = page.replace(f"@{part}@", text)
     return HTML(page)

@@ -21,7 +21,7 @@ from .common import UserError, write_atomically, write_text
 
 # %% ../nbs/05_data.ipynb #cb55b223
 class Batches:
-    "Random contiguous windows, each once an epoch (paper, section 4.1); a batch depends on seed and step alone"
+    "Random contiguous windows, each once an epoch (paper, section 4.1)"
 
     def __init__(
         self,
@@ -32,27 +32,19 @@ class Batches:
         rank: int = 0,  # which process this is
         world_size: int = 1,  # processes that share the batch
     ):
-        "`UserError` if the stream is shorter than a window, or the batch cannot be shared equally"
+        "`UserError` if the stream is too short, or the batch cannot be shared equally"
         assert (
             min(batch_size, context) > 0 and 0 <= rank < world_size
         ), (batch_size, context, rank)
         if len(stream) < context + 1:
-            needed = f"a window of {context} needs {context + 1}"
-            raise UserError(
-                f"the data hold {len(stream)} ids, {needed}: give more text"
-            )
+            needed = f"a window of {context} needs {context + 1}: give more text"
+            raise UserError(f"the data hold {len(stream)} ids, {needed}")
         if batch_size % world_size:
-            share = (
-                f"a batch of {batch_size} cannot be shared equally by "
-                f"{world_size} processes"
-            )
-            raise UserError(
-                f"{share}: choose a batch_size that is a multiple of {world_size}"
-            )
-        self.stream, self.batch_size, self.context, self.seed = (
-            stream, batch_size, context, seed
-        )
-        self.rank, self.world_size = rank, world_size
+            share = f"cannot be shared equally by {world_size} processes"
+            advice = f"choose a batch_size that is a multiple of {world_size}"
+            raise UserError(f"a batch of {batch_size} {share}: {advice}")
+        self.stream, self.batch_size, self.context = stream, batch_size, context
+        self.seed, self.rank, self.world_size = seed, rank, world_size
         self.windows = max(1, (len(stream) - 1) // context - 1)  # in an epoch
         self._epoch, self._starts = None, None
 
@@ -82,12 +74,11 @@ class Batches:
         self,
         step: int,  # number of the batch, from 0
     ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs, targets (B / world_size, T)
-        "Batch number `step`"
+        "Batch number `step`; it depends on the seed and this number alone"
         import torch  # only training needs it; preparing a corpus starts faster without
 
-        rows = [
-            self.stream.read(start, self.context + 1) for start in self.starts(step)
-        ]
+        size = self.context + 1
+        rows = [self.stream.read(start, size) for start in self.starts(step)]
         windows = torch.from_numpy(np.stack(rows))  # (B, T + 1)
         return windows[:, :-1], windows[:, 1:]
 
@@ -137,10 +128,8 @@ def write_shard(
     header = HEADER.pack(MAGIC, VERSION, *sizes, bytes.fromhex(fingerprint))
     pieces = [header.ljust(HEADER_SIZE, b"\0")]
     pieces += [np.ascontiguousarray(piece, dtype) for piece in ids]
-    pieces += [
-        bytes(-total * dtype.itemsize % 8),
-        (np.cumsum(lengths) - lengths).astype("<u8"),
-    ]
+    starts = (np.cumsum(lengths) - lengths).astype("<u8")  # of the documents
+    pieces += [bytes(-total * dtype.itemsize % 8), starts]
     digest = hashlib.sha256()
     with write_atomically(path) as temporary, open(temporary, "wb") as file:
         for piece in pieces:
@@ -184,24 +173,19 @@ def read_shard(
     path = Path(path)
     try:
         with open(path, "rb") as file:
-            magic, version, width, *sizes, fingerprint = HEADER.unpack(
-                file.read(HEADER.size)
-            )
+            header = file.read(HEADER.size)
+        magic, version, width, *sizes, fingerprint = HEADER.unpack(header)
         size = path.stat().st_size
     except (OSError, struct.error) as error:
-        raise UserError(
-            f"cannot read the shard {path}: {error}; prepare the data again"
-        ) from None
+        reason = f"cannot read the shard {path}: {error}"
+        raise UserError(f"{reason}; prepare the data again") from None
     vocab_size, length, count = sizes
     if (magic, version) != (MAGIC, VERSION):
-        raise UserError(
-            f"{path} is not a shard of ids; prepare the data with `prepare`"
-        )
+        raise UserError(f"{path} is not a shard of ids: prepare the data again")
     if size != HEADER_SIZE + length * width + -length * width % 8 + 8 * count:
         raise UserError(f"{path} is cut short or damaged: prepare the data again")
-    return Shard(
-        path, np.dtype(f"<u{width}"), length, count, vocab_size, fingerprint.hex()
-    )
+    dtype = np.dtype(f"<u{width}")
+    return Shard(path, dtype, length, count, vocab_size, fingerprint.hex())
 
 # %% ../nbs/05_data.ipynb #997dc4ed
 class TokenStream:
@@ -279,18 +263,12 @@ def prepare(
         for values, value in zip(splits["valid" if number < limit else "train"], sizes):
             values.append(value)
 
-    vocabulary = {
-        "vocab_size": tokenizer.vocab_size,
-        "fingerprint": tokenizer.fingerprint,
-    }
-    manifest = {
-        "format": VERSION,
-        "source": "",
-        **vocabulary,
-        "valid_fraction": valid_fraction,
-    }
-    # 24 has more
-    manifest |= {"settings": {"valid_fraction": valid_fraction}, "skipped": {}}
+    vocabulary = dict(
+        vocab_size=tokenizer.vocab_size, fingerprint=tokenizer.fingerprint
+    )
+    settings = {"valid_fraction": valid_fraction}  # notebook 24 has more
+    manifest = {"format": VERSION, "source": "", **vocabulary, **settings}
+    manifest |= {"settings": settings, "skipped": {}}
     for split, (ids, lengths, sizes) in splits.items():
         name = f"{split}-00000.ids"
         digest = write_shard(folder / name, ids, np.array(lengths), **vocabulary)
@@ -326,22 +304,18 @@ class Prepared:
 def open_prepared(
     folder: str | Path,  # a folder that `prepare` wrote
 ) -> Prepared:
-    "Open a prepared corpus without reading its ids; `UserError` if something is missing"
+    "Open a prepared corpus without reading its ids; `UserError` if a part is missing"
     folder = Path(folder)
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
         vocabulary, streams = (manifest["vocab_size"], manifest["fingerprint"]), {}
         for split in SPLITS:
-            shards = [
-                read_shard(folder / shard["file"])
-                for shard in manifest[split]["shards"]
-            ]
-            if {
-                (shard.vocab_size, shard.fingerprint) for shard in shards
-            } != {vocabulary}:
-                raise UserError(
-                    f"the shards in {folder} are not those of its manifest.json"
-                )
+            files = [folder / shard["file"] for shard in manifest[split]["shards"]]
+            shards = [read_shard(file) for file in files]
+            made_with = {(shard.vocab_size, shard.fingerprint) for shard in shards}
+            if made_with != {vocabulary}:
+                wrong = f"the shards in {folder} are not those of its manifest.json"
+                raise UserError(wrong)
             counts = manifest[split]["documents"], manifest[split]["bytes"]
             streams[split] = TokenStream(shards, *counts)
     except (OSError, json.JSONDecodeError, KeyError, TypeError):

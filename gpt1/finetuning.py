@@ -7,6 +7,7 @@ __all__ = ['InputTransformations', 'with_special_tokens', 'Example', 'collate', 
            'finetune', 'Story', 'read_story_cloze', 'story_cloze_split']
 
 # %% ../nbs/11_finetuning.ipynb #6ceeeb3c
+import copy
 import csv
 import math
 from collections.abc import Callable
@@ -89,9 +90,8 @@ def with_special_tokens(
     larger = type(model)(replace(model.config, vocab_size=V + 3)).to(device)
     weights = dict(model.state_dict())
     fresh = larger.token_embedding.weight.detach()[V:]
-    weights["token_embedding.weight"] = torch.cat(
-        [weights["token_embedding.weight"], fresh]
-    )
+    name = "token_embedding.weight"
+    weights[name] = torch.cat([weights[name], fresh])
     larger.load_state_dict(weights)
     return larger
 
@@ -128,7 +128,7 @@ def task_loss(
 
 # %% ../nbs/11_finetuning.ipynb #aad209f5
 class TaskModel(nn.Module):
-    "A pre-trained network with a linear layer for a task (paper, section 3.2; `train.py`, `model`)"
+    "A pre-trained network with a linear layer (paper, section 3.2; `train.py`, `model`)"
 
     def __init__(
         self,
@@ -156,12 +156,9 @@ class TaskModel(nn.Module):
         ids = ids.flatten(0, 1)  # (B S, T)
         matrices = self.transformer.matrices()
         hidden = self.transformer.hidden_states(ids, matrices)  # (B S, T, C)
-        ends = (  # (B S,) positions of `_classify_`
-            (ids == self.classify).int().argmax(1)
-        )
+        ends = (ids == self.classify).int().argmax(1)  # (B S,), where `_classify_` is
         states = hidden[torch.arange(B * S, device=ids.device), ends].view(B, S, -1)
-        # one mask for all S
-        states = states * self.dropout(torch.ones_like(states[:, :1]))
+        states = states * self.dropout(torch.ones_like(states[:, :1]))  # one for all S
         if self.multiple_choice:
             logits = self.head(states).squeeze(2)  # (B, S)
         else:
@@ -170,10 +167,8 @@ class TaskModel(nn.Module):
             return logits
         loss = task_loss(logits, targets)
         if self.lm_weight:
-            loss = (
-                loss
-                + self.lm_weight * self.language_loss(hidden, ids, ends, matrices[0])
-            )
+            auxiliary = self.language_loss(hidden, ids, ends, matrices[0])
+            loss = loss + self.lm_weight * auxiliary
         return loss
 
     def language_loss(
@@ -247,25 +242,20 @@ def finetune(
         for group in optimizer.param_groups:
             group["lr"] = linear_schedule(step, steps, learning_rate, warmup)
         rows = order[number * batch_size : (number + 1) * batch_size]
-        inputs, targets = (
-            part.to(device) for part in collate([train[row] for row in rows])
-        )
+        batch = collate([train[row] for row in rows])
+        inputs, targets = (part.to(device) for part in batch)
         options = dict(micro_batch_size=micro_batch_size, grad_clip=grad_clip)
         losses.append(update(model, optimizer, inputs, targets, **options)[0].item())
         if not math.isfinite(losses[-1]):
-            raise UserError(
-                f"the loss of step {step + 1} is {losses[-1]}: lower learning_rate"
-            )
+            reason = f"the loss of step {step + 1} is {losses[-1]}"
+            raise UserError(f"{reason}: lower learning_rate")
         if number + 1 == per_epoch or epoch == 0 and step + 1 in early:
             score = metric(predict(model, valid), targets_valid)
             row = {"step": step + 1, "epoch": (step + 1) / per_epoch}
             history.append({**row, "loss": float(np.mean(losses)), "score": score})
             losses = []
             if weights is None or score > best:
-                best = score
-                weights = {
-                    name: value.clone() for name, value in model.state_dict().items()
-                }
+                best, weights = score, copy.deepcopy(model.state_dict())
     model.load_state_dict(weights)
     model.eval()
     return history
@@ -288,15 +278,13 @@ def read_story_cloze(
         with open(Path(path).expanduser(), encoding="utf8", newline="") as file:
             rows = list(csv.reader(file))[1:]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"cannot read {path}: {error}; expected a CSV file in UTF-8"
-        ) from None
+        reason = f"cannot read {path}: {error}"
+        raise UserError(f"{reason}; expected a CSV file in UTF-8") from None
     for number, row in enumerate(rows, 2):
         if len(row) != 8 or row[7] not in ("1", "2"):
-            found = f"{len(row)} columns, the last {row[-1] if row else None!r}"
-            raise UserError(
-                f"{path}, row {number}: {found}; expected 8, the last 1 or 2"
-            )
+            columns = f"{len(row)} columns, the last {row[-1] if row else None!r}"
+            wrong = f"{path}, row {number}: {columns}"
+            raise UserError(f"{wrong}; expected 8, the last 1 or 2")
     return [
         Story(" ".join(row[1:5]), (row[5], row[6]), int(row[7]) - 1) for row in rows
     ]

@@ -122,13 +122,10 @@ def read_release(
     except (OSError, ValueError, EOFError) as error:
         reason = f"cannot read the weights in {folder} ({error})"
         raise UserError(f"{reason}; {advice}") from None
-    whole = (
-        isinstance(shapes, list) and shapes and all(isinstance(s, list) for s in shapes)
-    )
-    if not whole:
-        raise UserError(
-            f"params_shapes.json in {folder} holds no list of shapes; {advice}"
-        )
+    lists = isinstance(shapes, list) and all(isinstance(s, list) for s in shapes)
+    if not lists or not shapes:
+        reason = f"params_shapes.json in {folder} holds no list of shapes"
+        raise UserError(f"{reason}; {advice}")
     row = np.concatenate(pieces)
     ends = np.cumsum([math.prod(shape) for shape in shapes])  # of the tensors
     if len(row) != ends[-1]:
@@ -147,13 +144,10 @@ def openai_config(
     if rest or layers < 1:
         raise UserError(f"{len(shapes)} tensors; 2 and 12 for each block were expected")
     try:
-        (context, width), (vocab_size, _), (_, _, inner) = (
-            shapes[0], shapes[1], shapes[8]
-        )
+        (context, width), (vocab_size, _), (_, _, inner) = *shapes[:2], shapes[8]
     except ValueError:
-        raise UserError(
-            f"shapes such as {shapes[0]} are not those of the release"
-        ) from None
+        wrong = f"shapes such as {shapes[0]} are not those of the release"
+        raise UserError(wrong) from None
     heads = width // 64 if heads is None else heads
     return GPTConfig(vocab_size, context, layers, heads, width, inner)
 
@@ -211,9 +205,8 @@ def weights_among(
     short = {name.removeprefix("transformer."): t for name, t in tensors.items()}
     head, tokens = short.get("lm_head.weight"), short.get("tokens_embed.weight")
     if head is not None and tokens is not None and not torch.equal(head, tokens):
-        raise UserError(
-            "lm_head.weight is not the token embedding; in GPT-1 the two are one"
-        )
+        wrong = "lm_head.weight is not the token embedding; in GPT-1 the two are one"
+        raise UserError(wrong)
     return {name: tensor for name, tensor in short.items() if name not in others}
 
 # %% ../nbs/10_pretrained.ipynb #46ca1d56
@@ -243,16 +236,13 @@ def from_huggingface(
     "Reads GPT-1 as `transformers` stores it; `UserError` for another kind of network"
     files = file_of(source, "config.json"), file_of(source, "model.safetensors")
     try:
-        content, tensors = (
-            json.loads(files[0].read_text(encoding="utf8")),
-            load_file(files[1]),
-        )
+        content = json.loads(files[0].read_text(encoding="utf8"))
+        tensors = load_file(files[1])
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{source} is damaged ({error}): get it again") from None
     if not isinstance(content, dict):
-        raise UserError(
-            f"config.json of {source} is damaged: expected an object in braces"
-        )
+        expected = "expected an object in braces"
+        raise UserError(f"config.json of {source} is damaged: {expected}")
     config = huggingface_config(content)
     theirs = weights_among(tensors, config)
     return network_with(config, import_weights(theirs, config, source))

@@ -46,7 +46,7 @@ def keep_mask(
     columns: torch.Tensor,  # a random word for each column, (S,) int32
     p: float,  # the share to drop, at least 0 and below 1
 ) -> torch.Tensor:  # (..., R, S) bool
-    "Which entries of a table stay: a hash of the row's word plus the column's decides"
+    "Which entries stay: MurmurHash3's last steps on the row's word plus the column's"
     x = rows[..., None] + columns
     x = (x ^ (x >> 16 & 0xFFFF)) * -2048144789  # the mask: int32 shifts in its sign
     x = (x ^ (x >> 13 & 0x7FFFF)) * -1028477387

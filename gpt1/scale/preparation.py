@@ -65,8 +65,8 @@ def chunks_of(
 class EncodedSplit(NamedTuple):
     "The documents of a chunk that fell to one split"
 
-    ids: np.ndarray  # ids of all of them, in order
-    lengths: np.ndarray  # (number of documents,) ids of each, with its end
+    ids: np.ndarray  # (number of ids,) of all documents, in order
+    lengths: np.ndarray  # (number of documents,) ids in each, with its end
     bytes: int  # bytes of text
 
 # %% ../../nbs/scale/24_preparation.ipynb #f93c9ba7

@@ -138,7 +138,7 @@ class Prefetcher:
     def __call__(
         self,
         step: int,  # number of the batch, from 0
-    ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs and targets on the device
+    ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs, targets, (B, T), on it
         "Batch number `step`; the ones after it are being read"
         wanted = range(step, step + 1 + self.ahead)
         for other in set(self.waiting).difference(wanted):

@@ -314,8 +314,15 @@ class Run:
     schedule = staticmethod(learning_rate)  # the rate of a step
 
     def __init__(
-        self, model, config, steps, optimizer, *,
-        device, micro_batch_size=None, group=ProcessGroup(),
+        self,
+        model: torch.nn.Module,  # the network, on its device
+        config: Settings,  # learning rate, warm-up, clipping, seed, bfloat16
+        steps: int,  # in the whole run
+        optimizer: FusedAdam,  # of the network's weights
+        *,
+        device: torch.device,  # where to compute
+        micro_batch_size: int | None = None,  # sequences at a time; None: what fits
+        group: ProcessGroup = ProcessGroup(),  # processes that train together
     ):
         "A subclass has `batches` and `save`; `config` has its settings"
         if micro_batch_size is not None:

@@ -201,10 +201,8 @@ def check_documents(
 ) -> None:
     "Raises `UserError` for a single text, or for what is not a list of texts at all"
     is_table = hasattr(texts, "columns")  # of pandas, polars or Arrow
-    is_list = (
-        isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping)
-    )
-    if is_table or not is_list:
+    is_single = isinstance(texts, str | bytes | Mapping)
+    if is_table or is_single or not isinstance(texts, Iterable):
         kind, advice = type(texts).__name__, "put a single text into a list"
         advice = "name one of its columns" if is_table else advice
         raise UserError(f"expected a list of documents, got {kind}; {advice}")

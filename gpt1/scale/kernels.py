@@ -25,16 +25,20 @@ from ..model import GPT
 @torch.library.custom_op(
     "gpt1::random_words", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)
 )
+def _random_words(count: int) -> torch.Tensor:
+    return torch.randint(-(2**31), 2**31, (count,), dtype=torch.int32)
+
+
+@_random_words.register_fake
+def _(count):
+    return torch.empty(count, dtype=torch.int32)
+
+
 def random_words(
     count: int,  # how many
 ) -> torch.Tensor:  # (count,) int32
     "Random words, all $2^{32}$ equally likely, from PyTorch's generator on the CPU"
-    return torch.randint(-(2**31), 2**31, (count,), dtype=torch.int32)
-
-
-@random_words.register_fake
-def _(count):
-    return torch.empty(count, dtype=torch.int32)
+    return _random_words(count)
 
 # %% ../../nbs/scale/26_kernels.ipynb #c28e3f10
 def keep_mask(
@@ -42,7 +46,7 @@ def keep_mask(
     columns: torch.Tensor,  # a random word for each column, (S,) int32
     p: float,  # the share to drop, at least 0 and below 1
 ) -> torch.Tensor:  # (..., R, S) bool
-    "Which entries of a table stay: a hash of the row's word plus the column's decides"
+    "Which entries stay: MurmurHash3's last steps on the row's word plus the column's"
     x = rows[..., None] + columns
     x = (x ^ (x >> 16 & 0xFFFF)) * -2048144789  # the mask: int32 shifts in its sign
     x = (x ^ (x >> 13 & 0x7FFFF)) * -1028477387
@@ -56,10 +60,8 @@ class CheapDropout(nn.Dropout):
         "Entries set to 0 with probability p, the others divided by 1 - p"
         if x.device.type != "cpu" or not (self.training and self.p):
             return super().forward(x)
-        words, columns = (
-            random_words(x.numel() // x.shape[-1]),
-            random_words(x.shape[-1]),
-        )
+        words = random_words(x.numel() // x.shape[-1])
+        columns = random_words(x.shape[-1])
         few = 2**17 // len(columns) + 1  # rows whose sums stay near the processor
         parts = (words,) if torch.compiler.is_compiling() else words.split(few)
         keep = torch.cat([keep_mask(part, columns, self.p) for part in parts])

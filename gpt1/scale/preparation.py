@@ -65,14 +65,14 @@ def chunks_of(
 class EncodedSplit(NamedTuple):
     "The documents of a chunk that fell to one split"
 
-    ids: np.ndarray  # ids of all of them, in order
-    lengths: np.ndarray  # (number of documents,) ids of each, with its end
+    ids: np.ndarray  # (number of ids,) of all documents, in order
+    lengths: np.ndarray  # (number of documents,) ids in each, with its end
     bytes: int  # bytes of text
 
 # %% ../../nbs/scale/24_preparation.ipynb #f93c9ba7
 def encode_chunk(
     chunk: list[tuple],  # (position, document) of each document
-    tokenizer: FastBPETokenizer | GPT2Tokenizer,
+    tokenizer: FastBPETokenizer | GPT2Tokenizer,  # or one of notebook 01
     threshold: float,  # documents whose hash is below are for validation,
     tail: float = 0.0,  # or if not 0: this share of the ids of each document
     longest: int = LONGEST,  # bytes of a document at most
@@ -235,7 +235,7 @@ _PROGRESS = "manifest", "next", "files"
 
 
 def shards_in(
-    manifest: dict,
+    manifest: dict,  # of prepared data, or of parts
 ) -> list[dict]:  # what it says of each: file, counts, sha256
     "The shards of both splits"
     return [shard for split in SPLITS for shard in manifest[split]["shards"]]
@@ -292,8 +292,8 @@ def open_shard(
     path, counts = folder / entry["file"], (entry["ids"], entry["documents"])
     with suppress(UserError):
         shard = read_shard(path)
-        found = shard.length, shard.documents, shard.vocab_size, shard.fingerprint
-        if found == (*counts, manifest["vocab_size"], manifest["fingerprint"]):
+        header = shard.length, shard.documents, shard.vocab_size, shard.fingerprint
+        if header == (*counts, manifest["vocab_size"], manifest["fingerprint"]):
             return shard
     reason = (
         "cannot be read, is cut short or damaged, or is not the one in the manifest"
@@ -545,7 +545,7 @@ class _Preparation:
 
 
 def empty_split_error(
-    manifest: dict,
+    manifest: dict,  # of prepared data
     advice: str = "give more documents",  # what to do
 ) -> UserError | None:  # an exception to raise; None if both splits have ids
     "What is wrong with a corpus that has no document for a split"
@@ -604,8 +604,8 @@ def _until(texts, size):
 
 
 def estimate_cost(
-    source: Source,
-    tokenizer: FastBPETokenizer | GPT2Tokenizer,
+    source: Source,  # a corpus
+    tokenizer: FastBPETokenizer | GPT2Tokenizer,  # or one of notebook 01
     longest: int = LONGEST,  # bytes of a document at most
 ) -> tuple[float, float]:  # bytes of shards a byte of text; bytes of text a second
     "Estimates disk and time by encoding the first documents, a twentieth, 0.5 to 8 MB"
@@ -679,7 +679,7 @@ def _vocabulary(preparation, corpus, vocab_size, processes):
 def _check_first(source, longest, max_skipped):
     "`UserError` if too many of the first documents are malformed; not after hours only"
     noted, chunk = {}, next(chunks_of(source), [])
-    checked = ((place, checked_text(document, longest)) for place, document in chunk)
+    checked = ((at, checked_text(document, longest)) for at, document in chunk)
     malformed = [pair for pair in checked if isinstance(pair[1], Malformed)]
     note_skipped(noted, source, malformed)
     if error := skipped_error(noted, len(chunk) - len(malformed), max_skipped):

@@ -138,8 +138,8 @@ class Prefetcher:
     def __call__(
         self,
         step: int,  # number of the batch, from 0
-    ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs and targets on the device
-        "Batch number `step`; the ones after it are being read"
+    ) -> tuple["torch.Tensor", "torch.Tensor"]:  # inputs and targets, (B, T)
+        "Batch number `step` on the device; the ones after it are being read"
         wanted = range(step, step + 1 + self.ahead)
         for other in set(self.waiting).difference(wanted):
             self.waiting.pop(other).cancel()

@@ -99,7 +99,7 @@ RECIPES = {  # steps, batch size, peak learning rate, steps of warm-up
 def recipe(
     name: str,  # a name in `RECIPES`
     **changes,  # fields of `TrainingConfig` to change
-) -> TrainingConfig:
+) -> TrainingConfig:  # the settings
     "The settings of a preset, with changes; warm-up has at most a tenth of the steps"
     if name not in RECIPES:
         raise UserError(f"unknown preset {name!r}; choose from {', '.join(RECIPES)}")
@@ -314,8 +314,15 @@ class Run:
     schedule = staticmethod(learning_rate)  # the rate of a step
 
     def __init__(
-        self, model, config, steps, optimizer, *,
-        device, micro_batch_size=None, group=ProcessGroup(),
+        self,
+        model: torch.nn.Module,  # the network, on its device
+        config: Settings,  # learning rate, warm-up, clipping, seed, bfloat16
+        steps: int,  # in the whole run
+        optimizer: FusedAdam,  # of the network's weights
+        *,
+        device: torch.device,  # where to compute
+        micro_batch_size: int | None = None,  # sequences at a time; None: what fits
+        group: ProcessGroup = ProcessGroup(),  # processes that train together
     ):
         "A subclass has `batches` and `save`; `config` has its settings"
         if micro_batch_size is not None:
@@ -327,6 +334,11 @@ class Run:
         self.autocast = bfloat16_autocast(device, config.bfloat16)
         self.step, self.saved, self.recent, self.signals = 0, 0, [], []
         self.opened, self.bar = [], tqdm(disable=True)
+
+    def size_of_micro_batches(self, rows, tokens):
+        "How many of so many rows a micro-batch has, each row of so many tokens"
+        default = min(rows, default_micro_batch_size(self.device, tokens))
+        return min(rows, self.micro_batch_size or _in_even_parts(rows, default))
 
     def take_step(self):
         "`update` with learning rate, batch and seed of the step; halves what won't fit"
@@ -342,9 +354,8 @@ class Run:
             seed_step(config.seed, step, group.rank)
             return update(self.network, self.optimizer, *batch, **options)
 
-        rows, default = len(batch[0]), default_micro_batch_size
-        default = min(rows, default(self.device, batch[0][0].numel()))
-        size = min(rows, self.micro_batch_size or _in_even_parts(rows, default))
+        rows = len(batch[0])
+        size = self.size_of_micro_batches(rows, batch[0][0].numel())
         (loss, grad_norm), fitting = fit_in_memory(attempt, size, rows)
         if fitting < size:
             self.micro_batch_size = fitting
@@ -420,9 +431,7 @@ class TrainingRun(Run):
         network = data_parallel(model, group)  # measuring takes the model itself
         self.network = torch.compile(network, dynamic=False) if compiled else network
         rows = max(1, config.batch_size // group.world_size)  # of this process
-        default = min(rows, default_micro_batch_size(device, model_config.context))
-        size = self.micro_batch_size or _in_even_parts(rows, default)
-        self.micro_batch_size = min(rows, size)
+        self.micro_batch_size = self.size_of_micro_batches(rows, model_config.context)
         self.batches = self.clock = None
 
     def start(self, folder, data, *, keep=2, tensorboard=False):

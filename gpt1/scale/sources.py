@@ -52,12 +52,12 @@ def _files_below(folder, seen):
     made = {"manifest.json", "progress.json", "run.json"}  # of text, and not text
     if "tokenizer" in names and names & made:
         return
-    own = {"vocab.json", "merges.txt"}  # a tokenizer's
+    of_tokenizer = {"vocab.json", "merges.txt"}
     for path in sorted(paths):
         if path.is_dir():
             yield from _files_below(path, seen)
         elif _file_kind(path) and path.is_file():
-            if not (path.name in own <= names):
+            if not (path.name in of_tokenizer <= names):
                 yield path
 
 
@@ -381,7 +381,7 @@ def parse_part(
 
 
 def share_of(
-    source: Source,
+    source: Source,  # the whole
     number: int,  # which share, 1 to `of`
     of: int,  # how many shares there are
 ) -> Source:  # that share; all of them together are the whole, and no two overlap
@@ -605,7 +605,7 @@ def open_source(
 
 # %% ../../nbs/scale/21_sources.ipynb #21a00061
 def usable_texts(
-    source: Source,
+    source: Source,  # a corpus
     longest: int | None = LONGEST,  # bytes at most; None: any size and shape will do
     strict: bool = False,  # whether a malformed document is an error, if not empty
 ) -> Iterator[str]:  # the documents that are text

@@ -115,13 +115,12 @@ def command(
                         plain_output()
                         named = _parse(function)
                     named = signature.bind(*arguments, **named).arguments
-                    for name, value in named.items():
-                        if value in ("", [""]) and name != "prompts":
+                    for name in [name for name in named if name != "prompts"]:
+                        if named[name] in ("", [""]):
                             expected = "give a value, or leave it out"
                             raise UserError(f"{name} is empty; {expected}")
-                        if isinstance(value, str) and name != "prompts":
-                            # ~ is the home folder
-                            named[name] = os.path.expanduser(value)
+                        if isinstance(named[name], str):  # ~ is the home folder
+                            named[name] = os.path.expanduser(named[name])
                     _check_exclusive(named, signature.parameters)
                     return function(**named)
             except UserError as error:
@@ -164,7 +163,7 @@ def gpt1_prepare(
     join: str = None,  # only make one corpus of all the parts in this folder
     check: str = None,  # only read every byte of this prepared folder
 ):
-    "Tokenise a corpus to disk for gpt1_train --data FOLDER; run it again to resume"
+    "Tokenise a corpus to disk for gpt1_train; run it again to resume"
     options = {name: value for name, value in locals().items() if value is not None}
     if check is not None:
         print(_scale.prepared_data.check_prepared(check))
@@ -326,15 +325,14 @@ def _newest(folder):
 
 def _settings(folder, options, sizes):
     "The settings of a run; with --minutes the number of steps is chosen when it begins"
-    changes, newest = _pick(options, _RECIPE), _newest(folder)
-    config = _scale.runs.recipe(options["preset"], **changes)
-    if "minutes" in options and newest:
-        changes["steps"] = newest["training"]["steps"]
-    elif "minutes" in options:
-        computing, seconds = options["computing"], 0.9 * 60 * options["minutes"]
-        estimate = _scale.performance.estimate_run(sizes, config, **computing)
-        changes["steps"] = max(10, int(seconds / estimate["step_seconds"]))
-    return _scale.runs.recipe(options["preset"], **changes)
+    recipe = partial(_scale.runs.recipe, options["preset"], **_pick(options, _RECIPE))
+    if "minutes" not in options:
+        return recipe()
+    if newest := _newest(folder):
+        return recipe(steps=newest["training"]["steps"])
+    computing, seconds = options["computing"], 0.9 * 60 * options["minutes"]
+    estimate = _scale.performance.estimate_run(sizes, recipe(), **computing)
+    return recipe(steps=max(10, int(seconds / estimate["step_seconds"])))
 
 
 def _print_plan(folder, options, sizes, config, world_size):
@@ -467,18 +465,14 @@ def _train(folder, options):
             _print_plan(folder, options, sizes, settings, group.world_size)
         more = dict(**_pick(options, ("tensorboard", "keep")), **options["computing"])
         write = _scale.writing.write  # imported now, not while a signal has to wait
-        more |= dict(sample=partial(_sample, write, data.tokenizer()), group=group)
+        tokenizer, sampling = data.tokenizer(), dict(length=40, temperature=0.8, seed=0)
+        sample = lambda model: write(model, tokenizer, "", **sampling)[0]
+        more |= dict(sample=sample, group=group)
         _scale.runs.train(folder, data, sizes, settings, **more)
         if group.is_main_process:
             print("\n" + _report(folder, data, options["device"]))
             again = f'gpt1_generate --run {shlex.quote(str(folder))} "The function"'
             print(f"\n{folder / 'loss.png'} shows the loss; write more with: {again}")
-
-
-def _sample(write, tokenizer, model):
-    "A text that is printed while the network is trained"
-    options = dict(length=40, temperature=0.8, seed=0)
-    return write(model, tokenizer, "", **options)[0]
 
 # %% ../../nbs/scale/35_commands.ipynb #abb0c2cd
 def _text_to_measure(run, data, tokenizer, limit, reading):
@@ -912,9 +906,6 @@ def gpt1_predict(
     if note := _unknown_in_words(tokenizer, examples):
         print(note, file=sys.stderr)
     logits = _scale.finetuning.predict(model, examples)
-    is_file = submission is not None
-    lines = _submission(task, rows, logits) if is_file else _answers(task, logits)
-    if out is None:
-        print("\n".join(lines))
-    else:
-        write_text(out, "\n".join(lines) + "\n")
+    lines = _submission(task, rows, logits) if submission else _answers(task, logits)
+    text = "\n".join(lines)
+    print(text) if out is None else write_text(out, text + "\n")

@@ -23,11 +23,10 @@ from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .fast_encoding import unknown_in_words
-from .prepared_data import document_starts
 from .files import as_path, check_kind, whole_number
 from .preparation import chunks_of, encode_chunk, note_skipped
-from .preparation import skipped_error
-from .preparation import skipped_in_words
+from .preparation import skipped_error, skipped_in_words
+from .prepared_data import document_starts
 from .sources import LONGEST, open_source
 from .writing import KeyValueCache
 from ..tasks import TASKS, Task, load_rows

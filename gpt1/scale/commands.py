@@ -224,24 +224,24 @@ def _check_reading(data, options):
 
 def _data_of(folder, options, before):
     "The data that are named, or those of a source, in the folder of the run"
-    data, given, own = options["data"], options.get("tokenizer"), folder / "data"
+    data, given, run_data = options["data"], options.get("tokenizer"), folder / "data"
     encoding, opened = _scale.fast_encoding, _scale.prepared_data.open_prepared
     if _is_prepared(data):
-        own = data
+        run_data = data
         if not before:
             _check_reading(data, options)
-    elif exists(data) or not _is_prepared(own) or opened(own).source != data:
+    elif exists(data) or not _is_prepared(run_data) or opened(run_data).source != data:
         size = {"vocab_size": _gpt1.model.preset(options["preset"]).vocab_size}
         names = "tokenizer", *_READING, "max_skipped", "processes", "streaming"
         size |= _pick(options, names)
         try:  # of data that are there it checks that they are the same
-            _scale.preparation.prepare_source(data, own, **size)
+            _scale.preparation.prepare_source(data, run_data, **size)
         finally:
             with suppress(OSError):  # a start that was refused leaves no empty folder
                 folder.rmdir()
-    prepared = opened(own)
+    prepared = opened(run_data)
     if given and encoding.load_tokenizer(given).fingerprint != prepared.fingerprint:
-        reason = f"the data in {own} were made with another tokenizer than {given}"
+        reason = f"the data in {run_data} were made with another tokenizer than {given}"
         raise UserError(f"{reason}; leave --tokenizer out")
     return prepared
 
@@ -290,15 +290,15 @@ def _find_data(folder, options, group):
     before = {} if is_new else _read_run(folder)
     if "tokenizer" in before:  # earlier versions noted a size beside it
         before.pop("vocab_size", None)
-    asked, data, own = _pick(options, _RECORDED), options["data"], folder / "data"
+    asked, data, run_data = _pick(options, _RECORDED), options["data"], folder / "data"
     _scale.checkpoints.check_trained_here(folder, before)
-    is_gone = not (exists(data) or _is_prepared(own))
+    is_gone = not (exists(data) or _is_prepared(run_data))
     if is_gone and os.path.realpath(data) == before.get("data"):
         advice = "say with --data where they are now"
         raise UserError(f"the data are no longer in {data}; {advice}")
     if before:
         moved = ["tokenizer"]  # it may be elsewhere now, and so may data that exist
-        if exists(data) and (_is_prepared(data) or _is_prepared(own)):
+        if exists(data) and (_is_prepared(data) or _is_prepared(run_data)):
             moved.append("data")
         _check_same(folder, _pick(before, _RECORDED), asked | _pick(before, moved))
     if is_new and exists(folder):
@@ -309,7 +309,7 @@ def _find_data(folder, options, group):
         prepared = _data_of(folder, options, before)
     else:  # the main process has made them
         opened = _scale.prepared_data.open_prepared
-        prepared = opened(data if _is_prepared(data) else own)
+        prepared = opened(data if _is_prepared(data) else run_data)
     trained_on = _newest(folder).get("data", prepared.identity)
     now = {"data shards": prepared.identity}
     _check_same(folder, {"data shards": trained_on}, now)
@@ -370,10 +370,10 @@ def _report(folder, data, device):
     return "\n\n".join([*lines, _scale.evaluation.as_text(rows)])
 
 # %% ../../nbs/scale/35_commands.ipynb #d8d8e001
-def _check_free(folder, own, *names):
-    "Raises `UserError` for a folder that holds what another command writes, not `own`"
+def _check_free(folder, own_file, *names):
+    "Raises `UserError` for a folder that holds what another command has written"
     for path in (folder / name for name in names):
-        if exists(path) and not exists(folder / own):
+        if exists(path) and not exists(folder / own_file):
             reason = f"{path} was not written by this command"
             raise UserError(f"{reason}; choose another --out than {folder}")
 
@@ -736,8 +736,8 @@ def _published(name, data):
     "A task of the paper, its rows to learn from and to choose with"
     tasks = _gpt1.tasks
     if name not in tasks.TASKS:
-        known = ", ".join(tasks.TASKS)
-        raise UserError(f"unknown task {name!r}; choose one of {known}")
+        names = ", ".join(tasks.TASKS)
+        raise UserError(f"unknown task {name!r}; choose one of {names}")
     task = tasks.TASKS[name]
     data = _scale.evaluation.find_task_folder(name, data)
     if data is not None and data.is_file() and not task.answers:
@@ -776,8 +776,8 @@ def _own_task(data, valid, text, label):
 def _unknown_in_words(tokenizer, examples):
     "The share of `<unk>` in examples"
     sequences = (sequence for example in examples for sequence in example.sequences)
-    some = [*islice(chain(*sequences), 1 << 20)]
-    return _scale.fast_encoding.unknown_in_words(tokenizer, some)
+    ids = [*islice(chain(*sequences), 1 << 20)]
+    return _scale.fast_encoding.unknown_in_words(tokenizer, ids)
 
 
 @partial(command, resumes=True)
@@ -818,10 +818,10 @@ def gpt1_finetune(
     model, tokenizer = _scale.conversion.read_any(run)
     context, examples = model.config.context, []
     for rows in splits:
-        found, cut = _scale.finetuning.task_examples(task, rows, tokenizer, context)
-        examples.append(found)
+        split, cut = _scale.finetuning.task_examples(task, rows, tokenizer, context)
+        examples.append(split)
         if cut:
-            count = f"{cut:,} of {len(found):,} examples"
+            count = f"{cut:,} of {len(split):,} examples"
             print(f"{count} are too long and were cut to fit {context} tokens")
     if note := _unknown_in_words(tokenizer, sum(examples, [])):
         print(note)

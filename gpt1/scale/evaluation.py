@@ -237,8 +237,8 @@ def load_task(
         raise
     except (OSError, LookupError, ValueError, TypeError) as error:
         reason = f"{type(error).__name__} {error}"[:100]
-        where = folder or "the Hub"
-        raise UserError(f"{name}: cannot read {where}: {reason}") from None
+        origin = folder or "the Hub"
+        raise UserError(f"{name}: cannot read {origin}: {reason}") from None
     if not all(examples.values()):
         raise UserError(f"{name}: there are no examples in {folder or 'the Hub'}")
     count = None if count is None else whole_number("examples", count)

@@ -151,7 +151,7 @@ class FineTuningConfig(Settings):
 class FineTuningRun(Run):
     "What a fine-tuning works with; `finetune` is the loop around it"
 
-    schedule = staticmethod(linear_schedule)  # the rate of a step
+    schedule = staticmethod(linear_schedule)  # the learning rate of a step
 
     def __init__(
         self, model, train, valid, config, *,
@@ -283,8 +283,8 @@ def finetune(
     device = next(model.parameters()).device
     options["compiled"] = wants_compiling(compiled, device)
     plain_output()
-    lock, own = folder_lock(folder, "fine-tuning"), pytorch_to_itself(device)
-    with lock, pytorch_errors_in_one_line(), own:
+    lock, process = folder_lock(folder, "fine-tuning"), pytorch_to_itself(device)
+    with lock, pytorch_errors_in_one_line(), process:
         run = FineTuningRun(model, train, valid, config, **options)
         if fresh and not isinstance(fresh, list):
             fresh = [folder / "checkpoints"]

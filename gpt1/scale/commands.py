@@ -115,13 +115,12 @@ def command(
                         plain_output()
                         named = _parse(function)
                     named = signature.bind(*arguments, **named).arguments
-                    for name, value in named.items():
-                        if value in ("", [""]) and name != "prompts":
+                    for name in [name for name in named if name != "prompts"]:
+                        if named[name] in ("", [""]):
                             expected = "give a value, or leave it out"
                             raise UserError(f"{name} is empty; {expected}")
-                        if isinstance(value, str) and name != "prompts":
-                            # ~ is the home folder
-                            named[name] = os.path.expanduser(value)
+                        if isinstance(named[name], str):  # ~ is the home folder
+                            named[name] = os.path.expanduser(named[name])
                     _check_exclusive(named, signature.parameters)
                     return function(**named)
             except UserError as error:
@@ -164,7 +163,7 @@ def gpt1_prepare(
     join: str = None,  # only make one corpus of all the parts in this folder
     check: str = None,  # only read every byte of this prepared folder
 ):
-    "Tokenise a corpus to disk for gpt1_train --data FOLDER; run it again to resume"
+    "Tokenise a corpus to disk for gpt1_train; run it again to resume"
     options = {name: value for name, value in locals().items() if value is not None}
     if check is not None:
         print(_scale.prepared_data.check_prepared(check))
@@ -225,24 +224,24 @@ def _check_reading(data, options):
 
 def _data_of(folder, options, before):
     "The data that are named, or those of a source, in the folder of the run"
-    data, given, own = options["data"], options.get("tokenizer"), folder / "data"
+    data, given, run_data = options["data"], options.get("tokenizer"), folder / "data"
     encoding, opened = _scale.fast_encoding, _scale.prepared_data.open_prepared
     if _is_prepared(data):
-        own = data
+        run_data = data
         if not before:
             _check_reading(data, options)
-    elif exists(data) or not _is_prepared(own) or opened(own).source != data:
+    elif exists(data) or not _is_prepared(run_data) or opened(run_data).source != data:
         size = {"vocab_size": _gpt1.model.preset(options["preset"]).vocab_size}
         names = "tokenizer", *_READING, "max_skipped", "processes", "streaming"
         size |= _pick(options, names)
         try:  # of data that are there it checks that they are the same
-            _scale.preparation.prepare_source(data, own, **size)
+            _scale.preparation.prepare_source(data, run_data, **size)
         finally:
             with suppress(OSError):  # a start that was refused leaves no empty folder
                 folder.rmdir()
-    prepared = opened(own)
+    prepared = opened(run_data)
     if given and encoding.load_tokenizer(given).fingerprint != prepared.fingerprint:
-        reason = f"the data in {own} were made with another tokenizer than {given}"
+        reason = f"the data in {run_data} were made with another tokenizer than {given}"
         raise UserError(f"{reason}; leave --tokenizer out")
     return prepared
 
@@ -291,15 +290,15 @@ def _find_data(folder, options, group):
     before = {} if is_new else _read_run(folder)
     if "tokenizer" in before:  # earlier versions noted a size beside it
         before.pop("vocab_size", None)
-    asked, data, own = _pick(options, _RECORDED), options["data"], folder / "data"
+    asked, data, run_data = _pick(options, _RECORDED), options["data"], folder / "data"
     _scale.checkpoints.check_trained_here(folder, before)
-    is_gone = not (exists(data) or _is_prepared(own))
+    is_gone = not (exists(data) or _is_prepared(run_data))
     if is_gone and os.path.realpath(data) == before.get("data"):
         advice = "say with --data where they are now"
         raise UserError(f"the data are no longer in {data}; {advice}")
     if before:
         moved = ["tokenizer"]  # it may be elsewhere now, and so may data that exist
-        if exists(data) and (_is_prepared(data) or _is_prepared(own)):
+        if exists(data) and (_is_prepared(data) or _is_prepared(run_data)):
             moved.append("data")
         _check_same(folder, _pick(before, _RECORDED), asked | _pick(before, moved))
     if is_new and exists(folder):
@@ -310,7 +309,7 @@ def _find_data(folder, options, group):
         prepared = _data_of(folder, options, before)
     else:  # the main process has made them
         opened = _scale.prepared_data.open_prepared
-        prepared = opened(data if _is_prepared(data) else own)
+        prepared = opened(data if _is_prepared(data) else run_data)
     trained_on = _newest(folder).get("data", prepared.identity)
     now = {"data shards": prepared.identity}
     _check_same(folder, {"data shards": trained_on}, now)
@@ -326,15 +325,14 @@ def _newest(folder):
 
 def _settings(folder, options, sizes):
     "The settings of a run; with --minutes the number of steps is chosen when it begins"
-    changes, newest = _pick(options, _RECIPE), _newest(folder)
-    config = _scale.runs.recipe(options["preset"], **changes)
-    if "minutes" in options and newest:
-        changes["steps"] = newest["training"]["steps"]
-    elif "minutes" in options:
-        computing, seconds = options["computing"], 0.9 * 60 * options["minutes"]
-        estimate = _scale.performance.estimate_run(sizes, config, **computing)
-        changes["steps"] = max(10, int(seconds / estimate["step_seconds"]))
-    return _scale.runs.recipe(options["preset"], **changes)
+    recipe = partial(_scale.runs.recipe, options["preset"], **_pick(options, _RECIPE))
+    if "minutes" not in options:
+        return recipe()
+    if newest := _newest(folder):
+        return recipe(steps=newest["training"]["steps"])
+    computing, seconds = options["computing"], 0.9 * 60 * options["minutes"]
+    estimate = _scale.performance.estimate_run(sizes, recipe(), **computing)
+    return recipe(steps=max(10, int(seconds / estimate["step_seconds"])))
 
 
 def _print_plan(folder, options, sizes, config, world_size):
@@ -372,10 +370,10 @@ def _report(folder, data, device):
     return "\n\n".join([*lines, _scale.evaluation.as_text(rows)])
 
 # %% ../../nbs/scale/35_commands.ipynb #d8d8e001
-def _check_free(folder, own, *names):
-    "Raises `UserError` for a folder that holds what another command writes, not `own`"
+def _check_free(folder, own_file, *names):
+    "Raises `UserError` for a folder that holds what another command has written"
     for path in (folder / name for name in names):
-        if exists(path) and not exists(folder / own):
+        if exists(path) and not exists(folder / own_file):
             reason = f"{path} was not written by this command"
             raise UserError(f"{reason}; choose another --out than {folder}")
 
@@ -467,18 +465,14 @@ def _train(folder, options):
             _print_plan(folder, options, sizes, settings, group.world_size)
         more = dict(**_pick(options, ("tensorboard", "keep")), **options["computing"])
         write = _scale.writing.write  # imported now, not while a signal has to wait
-        more |= dict(sample=partial(_sample, write, data.tokenizer()), group=group)
+        tokenizer, sampling = data.tokenizer(), dict(length=40, temperature=0.8, seed=0)
+        sample = lambda model: write(model, tokenizer, "", **sampling)[0]
+        more |= dict(sample=sample, group=group)
         _scale.runs.train(folder, data, sizes, settings, **more)
         if group.is_main_process:
             print("\n" + _report(folder, data, options["device"]))
             again = f'gpt1_generate --run {shlex.quote(str(folder))} "The function"'
             print(f"\n{folder / 'loss.png'} shows the loss; write more with: {again}")
-
-
-def _sample(write, tokenizer, model):
-    "A text that is printed while the network is trained"
-    options = dict(length=40, temperature=0.8, seed=0)
-    return write(model, tokenizer, "", **options)[0]
 
 # %% ../../nbs/scale/35_commands.ipynb #abb0c2cd
 def _text_to_measure(run, data, tokenizer, limit, reading):
@@ -742,8 +736,8 @@ def _published(name, data):
     "A task of the paper, its rows to learn from and to choose with"
     tasks = _gpt1.tasks
     if name not in tasks.TASKS:
-        known = ", ".join(tasks.TASKS)
-        raise UserError(f"unknown task {name!r}; choose one of {known}")
+        names = ", ".join(tasks.TASKS)
+        raise UserError(f"unknown task {name!r}; choose one of {names}")
     task = tasks.TASKS[name]
     data = _scale.evaluation.find_task_folder(name, data)
     if data is not None and data.is_file() and not task.answers:
@@ -782,8 +776,8 @@ def _own_task(data, valid, text, label):
 def _unknown_in_words(tokenizer, examples):
     "The share of `<unk>` in examples"
     sequences = (sequence for example in examples for sequence in example.sequences)
-    some = [*islice(chain(*sequences), 1 << 20)]
-    return _scale.fast_encoding.unknown_in_words(tokenizer, some)
+    ids = [*islice(chain(*sequences), 1 << 20)]
+    return _scale.fast_encoding.unknown_in_words(tokenizer, ids)
 
 
 @partial(command, resumes=True)
@@ -824,10 +818,10 @@ def gpt1_finetune(
     model, tokenizer = _scale.conversion.read_any(run)
     context, examples = model.config.context, []
     for rows in splits:
-        found, cut = _scale.finetuning.task_examples(task, rows, tokenizer, context)
-        examples.append(found)
+        split, cut = _scale.finetuning.task_examples(task, rows, tokenizer, context)
+        examples.append(split)
         if cut:
-            count = f"{cut:,} of {len(found):,} examples"
+            count = f"{cut:,} of {len(split):,} examples"
             print(f"{count} are too long and were cut to fit {context} tokens")
     if note := _unknown_in_words(tokenizer, sum(examples, [])):
         print(note)
@@ -912,9 +906,6 @@ def gpt1_predict(
     if note := _unknown_in_words(tokenizer, examples):
         print(note, file=sys.stderr)
     logits = _scale.finetuning.predict(model, examples)
-    is_file = submission is not None
-    lines = _submission(task, rows, logits) if is_file else _answers(task, logits)
-    if out is None:
-        print("\n".join(lines))
-    else:
-        write_text(out, "\n".join(lines) + "\n")
+    lines = _submission(task, rows, logits) if submission else _answers(task, logits)
+    text = "\n".join(lines)
+    print(text) if out is None else write_text(out, text + "\n")

@@ -23,11 +23,10 @@ from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .fast_encoding import unknown_in_words
-from .prepared_data import document_starts
 from .files import as_path, check_kind, whole_number
 from .preparation import chunks_of, encode_chunk, note_skipped
-from .preparation import skipped_error
-from .preparation import skipped_in_words
+from .preparation import skipped_error, skipped_in_words
+from .prepared_data import document_starts
 from .sources import LONGEST, open_source
 from .writing import KeyValueCache
 from ..tasks import TASKS, Task, load_rows
@@ -238,8 +237,8 @@ def load_task(
         raise
     except (OSError, LookupError, ValueError, TypeError) as error:
         reason = f"{type(error).__name__} {error}"[:100]
-        where = folder or "the Hub"
-        raise UserError(f"{name}: cannot read {where}: {reason}") from None
+        origin = folder or "the Hub"
+        raise UserError(f"{name}: cannot read {origin}: {reason}") from None
     if not all(examples.values()):
         raise UserError(f"{name}: there are no examples in {folder or 'the Hub'}")
     count = None if count is None else whole_number("examples", count)

@@ -46,7 +46,7 @@ def epoch_batches(
     epoch: int = 0,  # number of the epoch, from 0
     *,
     seed: int = 0,  # decides the order, together with the epoch
-    buckets: bool = True,  # whether examples of like length meet
+    buckets: bool = True,  # whether examples of similar length meet
 ) -> np.ndarray:  # (N // B, B) numbers of examples
     "Which examples make which batch of an epoch; an incomplete one is left out"
     rng, count = np.random.default_rng([seed, epoch]), len(lengths) // batch_size
@@ -116,7 +116,7 @@ def predict(
     with evaluation_mode(model), bfloat16_autocast(device, bfloat16) or nullcontext():
         while first < len(order):
             longest, _ = collate([examples[order[first]]])
-            tokens = 4 * longest.numel()  # small batches are of more like length
+            tokens = 4 * longest.numel()  # lengths in a small batch differ less
             size = batch_size or default_micro_batch_size(device, tokens)
             ids, _ = collate([examples[i] for i in order[first : first + size]])
             scores = lambda rows: model(ids[:rows].to(device)).float()
@@ -144,14 +144,14 @@ class FineTuningConfig(Settings):
     weight_decay: float = 0.01  # λ of the matrices
     grad_clip: float = 1.0  # largest gradient norm
     seed: int = 0  # decides the order and what dropout draws
-    buckets: bool = True  # whether a batch has examples of like length
+    buckets: bool = True  # whether a batch has examples of similar length
     bfloat16: bool = True  # 16-bit numbers, where the device has them
 
 # %% ../../nbs/scale/30_finetuning.ipynb #f94b8ec5
 class FineTuningRun(Run):
     "What a fine-tuning works with; `finetune` is the loop around it"
 
-    schedule = staticmethod(linear_schedule)  # the rate of a step
+    schedule = staticmethod(linear_schedule)  # the learning rate of a step
 
     def __init__(
         self, model, train, valid, config, *,
@@ -283,8 +283,8 @@ def finetune(
     device = next(model.parameters()).device
     options["compiled"] = wants_compiling(compiled, device)
     plain_output()
-    lock, own = folder_lock(folder, "fine-tuning"), pytorch_to_itself(device)
-    with lock, pytorch_errors_in_one_line(), own:
+    lock, process = folder_lock(folder, "fine-tuning"), pytorch_to_itself(device)
+    with lock, pytorch_errors_in_one_line(), process:
         run = FineTuningRun(model, train, valid, config, **options)
         if fresh and not isinstance(fresh, list):
             fresh = [folder / "checkpoints"]

@@ -72,8 +72,8 @@ class KeyValueCache:
         ids, positions = (
             torch.tensor(x, device=self.keys.device) for x in (ids, positions)
         )
-        # (B, 1, T, end)
-        mask = torch.arange(end, device=ids.device) <= positions[:, None, :, None]
+        slots = torch.arange(end, device=ids.device)
+        mask = None if last else slots <= positions[:, None, :, None]  # (B, 1, T, end)
         numbers = torch.arange(self.keys.shape[1], device=ids.device)[rows, None]
         x = model.token_embedding(ids) + model.position_embedding(positions)
         for block, keys, values in zip(model.blocks, self.keys, self.values):
@@ -81,9 +81,7 @@ class KeyValueCache:
             keys[numbers, :, positions] = k.transpose(1, 2).to(keys.dtype)
             values[numbers, :, positions] = v.transpose(1, 2).to(keys.dtype)
             k, v = keys[rows, :, :end], values[rows, :, :end]
-            y = F.scaled_dot_product_attention(
-                q, k, v, attn_mask=None if last else mask
-            )
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
             n = block.ln_1(x + block.attention.merge_heads(y))
             x = block.ln_2(n + block.mlp(n))
         return x
@@ -102,9 +100,8 @@ class KeyValueCache:
         self.starts = starts
         positions = [[len(text) - 1 - start] for text, start in zip(texts, starts)]
         hidden = self.hidden_states([[text[-1]] for text in texts], positions)[:, 0]
-        return F.linear(
-            hidden, self.model.token_embedding.weight
-        ).detach().cpu().double()
+        logits = F.linear(hidden, self.model.token_embedding.weight)
+        return logits.detach().cpu().double()
 
 # %% ../../nbs/scale/31_writing.ipynb #0feff33f
 def choose(
@@ -170,9 +167,8 @@ def _as_rows(prompts, vocab_size):
     for token in {token for row in rows for token in row}:
         if not 0 <= token < vocab_size:
             reason = f"id {token} is not in the vocabulary of {vocab_size:,} entries"
-            raise UserError(
-                f"{reason}; encode the text with the network's own tokenizer"
-            )
+            advice = "encode the text with the network's own tokenizer"
+            raise UserError(f"{reason}; {advice}")
     return rows
 
 # %% ../../nbs/scale/31_writing.ipynb #27b9c3fe
@@ -245,14 +241,11 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         "The layer's product, (..., in) to (..., out)"
-        return torch.ops.mkldnn._linear_pointwise(
-            x, self.matrix, self.bias, "none", [], ""
-        )
+        product = torch.ops.mkldnn._linear_pointwise
+        return product(x, self.matrix, self.bias, "none", [], "")
 
     @staticmethod
-    def fits(
-        layer: nn.Linear,
-    ) -> bool:
+    def fits(layer: nn.Linear) -> bool:
         "Whether a layer can be packed on this machine"
         weight, operators = layer.weight, torch.ops.mkldnn
         if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
@@ -260,9 +253,7 @@ class PackedLinear(nn.Module):
         if weight.dtype == torch.bfloat16 and not operators._is_mkldnn_bf16_supported():
             return False  # a CPU without 16-bit products
         names = "_reorder_linear_weight", "_linear_pointwise"
-        can_pack = (
-            layer.bias is not None and all(hasattr(operators, name) for name in names)
-        )
+        can_pack = layer.bias is not None and all(hasattr(operators, n) for n in names)
         return can_pack and weight.dtype in (torch.float32, torch.bfloat16)
 
 
@@ -342,9 +333,8 @@ class TextStream:
     ) -> str:  # text that is complete now; may be empty
         "Takes an id"
         if self.is_bytes:
-            return self.decoder.decode(
-                self.tokenizer.encoding.decode_single_token_bytes(token)
-            )
+            piece = self.tokenizer.encoding.decode_single_token_bytes(token)
+            return self.decoder.decode(piece)
         self.word.append(token)
         return self.end() if self.tokenizer.pieces[token].endswith(END) else ""
 
@@ -385,17 +375,15 @@ def stream_text(
     check_options(length, samples, **kwargs)
     check_kind(model, "position_embedding", _NETWORK)
     check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_model")
-    if model.config.vocab_size != tokenizer.vocab_size:
-        reason = (
-            f"the network has {model.config.vocab_size:,} entries in its vocabulary"
-        )
+    rows, entries = model.config.vocab_size, tokenizer.vocab_size
+    if rows != entries:
+        wrong = f"the network has {rows:,} entries in its vocabulary, the tokenizer"
         advice = "use the tokenizer the network was trained with"
-        raise UserError(f"{reason}, the tokenizer {tokenizer.vocab_size:,}; {advice}")
+        raise UserError(f"{wrong} {entries:,}; {advice}")
     starts = [tokenizer.encode(prompt) for prompt in prompts for _ in range(samples)]
     rows = [start or [tokenizer.end_of_document] for start in starts]
-    steps = stream(
-        model, rows, length, row_numbers=[*range(samples)] * len(prompts), **kwargs
-    )
+    numbers = [*range(samples)] * len(prompts)
+    steps = stream(model, rows, length, row_numbers=numbers, **kwargs)
     texts = [TextStream(tokenizer, tidy) for _ in rows]
     begun = [
         (number, texts[number].add(token))

@@ -60,7 +60,7 @@ def write_atomically(
     path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if os.path.exists(path) and not os.path.isfile(path):  # a folder, a device, a pipe
         raise UserError(f"cannot write {path}: it is not a file; choose another name")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{threading.get_native_id()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from threading import get_native_id
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ def new_folder(
     "A temporary folder, renamed to `path` at the end; `UserError` if that cannot be"
     path = as_path(path)
     _check_new(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{get_native_id()}.tmp")
     try:
         temporary.mkdir(parents=True)
         yield temporary

@@ -166,11 +166,14 @@ csv.field_size_limit(1 << 30)  # characters of a text; 131,072 if not set
 
 def _json_rows(text):
     "Rows of JSON: a list, an object of rows, or an object a line"
-    lines = text.strip().split("\n")
-    if lines[0].strip().endswith("}"):
-        return [json.loads(line) for line in lines if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) > 1 and lines[0].strip().endswith("}"):
+        return [json.loads(line) for line in lines]
     data = json.loads(text)
-    return list(data.values()) if isinstance(data, dict) else data
+    if not isinstance(data, dict):
+        return data
+    rows = list(data.values())
+    return rows if all(isinstance(row, dict) for row in rows) else [data]
 
 
 def _checked_rows(rows):

@@ -58,14 +58,16 @@ def documents(
     "Documents of the docstrings, of a text file, or of a folder; `UserError` if there are none"
     if source == "docstrings":
         return [row["text"] for row in docstring_documents()]
-    path, texts = Path(source).expanduser(), []
-    files = _text_files(path) if path.is_dir() else [path]
+    path, texts = Path(os.path.expanduser(source)), []
+    files = _text_files(path) if os.path.isdir(path) else [path]
     for file in files:
         try:
             # without the mark that Windows puts first
             text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", error)
+            if isinstance(error, UnicodeDecodeError):
+                reason = "it is not UTF-8"
             raise UserError(f"cannot read {file}: {reason}; {_EXPECTED}") from None
         texts += re.split(r"\n\s*\n", text) if len(files) == 1 else [text]
     texts = [text.strip() for text in texts if text.strip()]

@@ -446,7 +446,8 @@ def _source_of_files(
         _notice_separators(files[0], separator)
     elif kind == "json":
         reader = partial(_read_json_lines, column=column, longest=longest)
-        first = next(lines_of(files[0], 4 * longest), None)
+        lines = filter(None, lines_of(files[0], 4 * longest))  # not too long
+        first = next(filter(bytes.strip, lines), None)
         if _from_json(first, column) == Malformed("no column"):
             _check_column(files[0], column, json.loads(first))
     else:
@@ -611,6 +612,7 @@ def usable_texts(
 ) -> Iterator[str]:  # the documents that are text
     "The documents of a source that can be used; `UserError` if it has none"
     error = UserError(f"{source.name} holds no documents; a corpus needs some text")
+    reason = "empty"
     for number, (position, document) in enumerate(source.walk()):
         checked = checked_text(document, longest)
         if not isinstance(checked, Malformed):
@@ -618,10 +620,11 @@ def usable_texts(
             yield checked[0]
         elif strict and checked != Malformed("empty"):
             raise malformed_error(checked, *source.in_words(position))
-        elif number == 0:
-            error = malformed_error(checked, *source.in_words(position))
         elif number == 1_000_000 and error and source.identity:  # so it is no list
             break
+        elif error and reason == "empty":  # another reason says more
+            reason = checked.reason
+            error = malformed_error(checked, *source.in_words(position))
     if error and source.share == (0, 1):  # a part of a corpus may have none
         raise error
 

@@ -215,9 +215,11 @@ def _is_record(value):
     "Whether something read from JSON has numbers where a line of a log has them"
     if not isinstance(value, dict) or not isinstance(value.get("step"), int):
         return False
-    numbers = [value.get(name, 0) for name in ("tokens", "loss", "valid_loss")]
-    numbers.append(value.get("tokens_per_second") or 0)
-    return all(isinstance(number, int | float) for number in numbers)
+    speed = value.get("tokens_per_second") or 0
+    numbers = [speed, value.get("tokens", None if speed else 0)]
+    numbers += [value.get(name, 0) for name in ("loss", "valid_loss")]
+    is_number = all(isinstance(number, int | float) for number in numbers)
+    return is_number and value["step"] >= 1
 
 
 def read_log(

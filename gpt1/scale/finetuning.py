@@ -130,7 +130,10 @@ def predict(
 # %% ../../nbs/scale/30_finetuning.ipynb #555987c7
 def _hash(parts):
     "A short hash of some pieces of bytes"
-    return hashlib.blake2b(b"".join(parts), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(digest_size=6)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 # %% ../../nbs/scale/30_finetuning.ipynb #30conf01
 @dataclass(frozen=True)

@@ -234,9 +234,10 @@ def resume(
     metadata: dict,  # what must agree: model, training, vocabulary, data
     *,
     quiet: bool = False,  # whether to pass over damaged checkpoints in silence
+    newest: tuple[Path | None, dict] | None = None,  # of `newest_checkpoint`, if called
 ) -> int:  # steps done; 0 for a new run
     "Fills both from the newest checkpoint; `UserError` if the settings differ"
-    path, before = newest_checkpoint(folder, quiet=quiet)
+    path, before = newest or newest_checkpoint(folder, quiet=quiet)
     if path is None:
         return 0
     check_trained_here(folder, before)

@@ -183,13 +183,14 @@ class FineTuningRun(Run):
         data = _hash(repr(example).encode() for example in (*self.train, *self.valid))
         sizes = asdict(model.transformer.config)
         self.metadata = metadata | dict(model=sizes, training=training, data=data)
-        _, newest = checkpoints.newest_checkpoint(folder, quiet=True)
-        self.finished = newest.get("finished", False)
+        newest = _, before = checkpoints.newest_checkpoint(folder)
+        self.finished = before.get("finished", False)
         optimizer = None if self.finished else self.optimizer
-        self.step = checkpoints.resume(folder, model, optimizer, self.metadata)
+        parts = folder, model, optimizer, self.metadata
+        self.step = checkpoints.resume(*parts, newest=newest)
         self.saved = self.step
         if self.step:
-            self.history, self.losses = newest["history"], newest["losses"]
+            self.history, self.losses = before["history"], before["losses"]
         options = dict(initial=self.step, unit=" steps", leave=False, disable=None)
         self.bar = tqdm(total=self.steps, desc="fine-tuning", **options)
 

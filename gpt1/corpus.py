@@ -20,9 +20,10 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from importlib import metadata
+from multiprocessing import get_start_method
 from pathlib import Path
 
-from .common import UserError, start_worker, write_text
+from .common import UNDER_MAIN, UserError, start_worker, write_text
 
 # %% ../nbs/00_corpus.ipynb #a7d5defd
 #| code-fold: true
@@ -295,9 +296,8 @@ def read_docstrings(
         with ProcessPoolExecutor(processes, initializer=_begin) as pool:
             results = list(pool.map(_prose_of_file, paths, chunksize=32))
     except BrokenProcessPool:
-        raise UserError(
-            "a process that read docstrings was killed: run the same again"
-        ) from None
+        reason = "a process that read docstrings was killed: run the same again"
+        raise UserError(reason + UNDER_MAIN * (get_start_method() != "fork")) from None
     seen, rows = set(), []
     for (name, _), found in zip(files, results):
         new = [text for text in dict.fromkeys(found) if text not in seen]

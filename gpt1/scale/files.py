@@ -27,7 +27,7 @@ from multiprocessing import current_process, get_context
 from operator import index
 from pathlib import Path, PurePosixPath
 
-from ..common import UserError, start_worker
+from ..common import UNDER_MAIN, UserError, start_worker
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0011
 def _control_groups():
@@ -241,6 +241,7 @@ def map_in_processes(
         if manager.is_alive():  # Python issue 94777: it writes to workers that are gone
             calls._reader.close()
         reason = "a worker process was killed, most likely for lack of memory"
+        advice += UNDER_MAIN * (_START != "fork")
         raise UserError(f"{reason}; {advice}") from None
     except OSError as error:
         if error.errno not in (errno.EAGAIN, errno.ENOMEM):

@@ -331,6 +331,11 @@ class Run:
         self.step, self.saved, self.recent, self.signals = 0, 0, [], []
         self.opened, self.bar = [], tqdm(disable=True)
 
+    def size_to_try(self, rows, tokens):
+        "The micro-batch size to begin with, for so many rows of so many tokens"
+        default = min(rows, default_micro_batch_size(self.device, tokens))
+        return min(rows, self.micro_batch_size or _in_even_parts(rows, default))
+
     def take_step(self):
         "`update` with learning rate, batch and seed of the step; halves what won't fit"
         config, group, step = self.config, self.group, self.step
@@ -345,9 +350,8 @@ class Run:
             seed_step(config.seed, step, group.rank)
             return update(self.network, self.optimizer, *batch, **options)
 
-        rows, default = len(batch[0]), default_micro_batch_size
-        default = min(rows, default(self.device, batch[0][0].numel()))
-        size = min(rows, self.micro_batch_size or _in_even_parts(rows, default))
+        rows = len(batch[0])
+        size = self.size_to_try(rows, batch[0][0].numel())
         (loss, grad_norm), fitting = fit_in_memory(attempt, size, rows)
         if fitting < size:
             self.micro_batch_size = fitting
@@ -423,9 +427,7 @@ class TrainingRun(Run):
         network = data_parallel(model, group)  # measuring takes the model itself
         self.network = torch.compile(network, dynamic=False) if compiled else network
         rows = max(1, config.batch_size // group.world_size)  # of this process
-        default = min(rows, default_micro_batch_size(device, model_config.context))
-        size = self.micro_batch_size or _in_even_parts(rows, default)
-        self.micro_batch_size = min(rows, size)
+        self.micro_batch_size = self.size_to_try(rows, model_config.context)
         self.batches = self.clock = None
 
     def start(self, folder, data, *, keep=2, tensorboard=False):

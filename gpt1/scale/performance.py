@@ -18,6 +18,7 @@ import numpy as np
 
 from ..common import UserError, table
 from .files import peak_rss
+from .sources import OPENWEBTEXT_SIZE
 
 # %% ../../nbs/scale/33_performance.ipynb #120535fd
 def side_by_side(
@@ -157,7 +158,7 @@ def training_memory(
     return {**parts, "total": sum(parts.values())}
 
 # %% ../../nbs/scale/33_performance.ipynb #ad5b9b89
-OPENWEBTEXT_BYTES = 39_769_494_896
+OPENWEBTEXT_BYTES = OPENWEBTEXT_SIZE["bytes"]
 _TOKEN_BYTES = {2048: 3.09, 4096: 3.45, 8192: 3.8, 16384: 4.09, 40478: 4.35, 50257: 4.4}
 
 

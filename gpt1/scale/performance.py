@@ -88,6 +88,7 @@ def in_fresh_process(
         failed = "the measured process ended before it could report"
         raise UserError(f"{failed}; its message is above") from None
     finally:
+        receiving.close()
         process.join()
 
 # %% ../../nbs/scale/33_performance.ipynb #3b99942d

@@ -331,8 +331,8 @@ class Run:
         self.step, self.saved, self.recent, self.signals = 0, 0, [], []
         self.opened, self.bar = [], tqdm(disable=True)
 
-    def size_to_try(self, rows, tokens):
-        "The micro-batch size to begin with, for so many rows of so many tokens"
+    def size_of_micro_batches(self, rows, tokens):
+        "How many of so many rows a micro-batch has, each row of so many tokens"
         default = min(rows, default_micro_batch_size(self.device, tokens))
         return min(rows, self.micro_batch_size or _in_even_parts(rows, default))
 
@@ -351,7 +351,7 @@ class Run:
             return update(self.network, self.optimizer, *batch, **options)
 
         rows = len(batch[0])
-        size = self.size_to_try(rows, batch[0][0].numel())
+        size = self.size_of_micro_batches(rows, batch[0][0].numel())
         (loss, grad_norm), fitting = fit_in_memory(attempt, size, rows)
         if fitting < size:
             self.micro_batch_size = fitting
@@ -427,7 +427,7 @@ class TrainingRun(Run):
         network = data_parallel(model, group)  # measuring takes the model itself
         self.network = torch.compile(network, dynamic=False) if compiled else network
         rows = max(1, config.batch_size // group.world_size)  # of this process
-        self.micro_batch_size = self.size_to_try(rows, model_config.context)
+        self.micro_batch_size = self.size_of_micro_batches(rows, model_config.context)
         self.batches = self.clock = None
 
     def start(self, folder, data, *, keep=2, tensorboard=False):

@@ -138,7 +138,7 @@ def zero_shot_scores(
 
 # %% ../nbs/13_analysis.ipynb #f5ab8a0a
 class LSTMLanguageModel(GPT):
-    "One LSTM layer in place of the blocks, all else as in `GPT` (paper, section 5, Table 5)"
+    "One LSTM, initialised by PyTorch, in place of the blocks; all else as in `GPT` (Table 5)"
 
     def __init__(
         self,

@@ -20,9 +20,10 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from importlib import metadata
+from multiprocessing import get_start_method
 from pathlib import Path
 
-from .common import UserError, start_worker, write_text
+from .common import UNDER_MAIN, UserError, start_worker, write_text
 
 # %% ../nbs/00_corpus.ipynb #a7d5defd
 #| code-fold: true
@@ -58,14 +59,16 @@ def documents(
     "Documents of the docstrings, of a text file, or of a folder; `UserError` if there are none"
     if source == "docstrings":
         return [row["text"] for row in docstring_documents()]
-    path, texts = Path(source).expanduser(), []
-    files = _text_files(path) if path.is_dir() else [path]
+    path, texts = Path(os.path.expanduser(source)), []
+    files = _text_files(path) if os.path.isdir(path) else [path]
     for file in files:
         try:
             # without the mark that Windows puts first
             text = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", error)
+            if isinstance(error, UnicodeDecodeError):
+                reason = "it is not UTF-8"
             raise UserError(f"cannot read {file}: {reason}; {_EXPECTED}") from None
         texts += re.split(r"\n\s*\n", text) if len(files) == 1 else [text]
     texts = [text.strip() for text in texts if text.strip()]
@@ -293,9 +296,8 @@ def read_docstrings(
         with ProcessPoolExecutor(processes, initializer=_begin) as pool:
             results = list(pool.map(_prose_of_file, paths, chunksize=32))
     except BrokenProcessPool:
-        raise UserError(
-            "a process that read docstrings was killed: run the same again"
-        ) from None
+        reason = "a process that read docstrings was killed: run the same again"
+        raise UserError(reason + UNDER_MAIN * (get_start_method() != "fork")) from None
     seen, rows = set(), []
     for (name, _), found in zip(files, results):
         new = [text for text in dict.fromkeys(found) if text not in seen]

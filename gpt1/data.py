@@ -318,7 +318,7 @@ def open_prepared(
                 raise UserError(wrong)
             counts = manifest[split]["documents"], manifest[split]["bytes"]
             streams[split] = TokenStream(shards, *counts)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
         raise UserError(
             f"{folder} holds no prepared data: expected manifest.json"
         ) from None

@@ -30,7 +30,8 @@ def perplexity(
     losses: np.ndarray,  # losses of single tokens in nats, any shape, at least one
 ) -> float:  # 1 for a model that is always certain and right
     "The exponential of the mean loss (paper, section 4.1: 18.4)"
-    return float(np.exp(np.mean(losses, dtype=np.float64)))
+    with np.errstate(over="ignore"):  # beyond 709 nats it is infinite
+        return float(np.exp(np.mean(losses, dtype=np.float64)))
 
 # %% ../nbs/09_evaluation.ipynb #43f487ff
 def _as_array(ids):
@@ -197,7 +198,8 @@ def confidence_interval(
     else:
         samples = (rng.integers(n, size=n) for _ in range(1000))
         values = [statistic(*(column[rows] for column in columns)) for rows in samples]
-        ends = np.percentile(values, [2.5, 97.5])
+        method = "linear" if np.isfinite(values).all() else "nearest"  # not between infinities
+        ends = np.percentile(values, [2.5, 97.5], method=method)
     return float(ends[0]), float(ends[1])
 
 
@@ -252,7 +254,7 @@ def score_texts(
     nats = np.array([token_losses(model, document, stride).sum() for document in ids])
     sizes = [(len(i) - 1, len(t.split()), len(t.encode())) for i, t in zip(ids, texts)]
     tokens, words, sizes = np.array(sizes).T
-    per = lambda nats, units: math.exp(nats.sum() / units.sum())
+    per = lambda nats, units: perplexity(nats.sum() / units.sum())
     bits = lambda nats, sizes: bits_per_byte(nats.sum(), sizes.sum())
     return [
         score_row("perplexity per token", nats, tokens, statistic=per),

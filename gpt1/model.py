@@ -8,6 +8,7 @@ __all__ = ['PRESETS', 'GPTConfig', 'preset', 'GPT', 'count_parameters', 'flops_p
 # %% ../nbs/04_model.ipynb #cd0d9978
 from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -30,6 +31,9 @@ class GPTConfig:
 
     def __post_init__(self):
         "Raises `UserError` for an impossible size"
+        for name, value in asdict(self).items():
+            if isinstance(value, np.generic):  # a number of NumPy
+                object.__setattr__(self, name, value.item())
         for name, size in asdict(self).items():
             if name != "dropout" and (type(size) is not int or size < 1):
                 raise UserError(

@@ -161,16 +161,18 @@ TASKS = {task.name: task for task in (
 # %% ../nbs/12_tasks.ipynb #ec411fa2
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError)
 _UNREADABLE += (csv.Error, lzma.LZMAError, tarfile.TarError)
-csv.field_size_limit(1 << 30)  # characters of a text; 131,072 if not set
 
 
 def _json_rows(text):
     "Rows of JSON: a list, an object of rows, or an object a line"
-    lines = text.strip().split("\n")
-    if lines[0].strip().endswith("}"):
-        return [json.loads(line) for line in lines if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) > 1 and lines[0].strip().endswith("}"):
+        return [json.loads(line) for line in lines]
     data = json.loads(text)
-    return list(data.values()) if isinstance(data, dict) else data
+    if not isinstance(data, dict):
+        return data
+    rows = list(data.values())
+    return rows if all(isinstance(row, dict) for row in rows) else [data]
 
 
 def _checked_rows(rows):
@@ -204,7 +206,7 @@ def read_table(
     least: float = 0.99,  # share of the lines that must have all columns
 ) -> list[dict]:  # rows
     "Rows of a file (tabs without quoting); `UserError` if it cannot be read"
-    path = Path(path)
+    path, limit = Path(path), csv.field_size_limit(1 << 30)  # characters of a text
     try:
         if path.is_dir() or ".tar" in path.suffixes:
             return _race_rows(path, inside)
@@ -223,6 +225,8 @@ def read_table(
         if isinstance(error, UnicodeDecodeError):
             reason = "it is not UTF-8; convert it to UTF-8 first"
         raise UserError(f"cannot read {path}: {reason}") from None
+    finally:
+        csv.field_size_limit(limit)  # which is that of the whole process
     if lines and len(lines[0]) != len(columns):
         columns = lines.pop(0)
         if twice := [name for name in columns if name and columns.count(name) > 1]:

@@ -192,7 +192,7 @@ def load_tensors(
 @torch.no_grad()
 def load_weights(
     path: str | Path,  # the folder of one checkpoint, already checked
-    model: GPT,  # the network to fill
+    model: GPT | TaskModel,  # the network to fill
     optimizer: torch.optim.AdamW | None = None,  # to fill, with its state there
 ) -> None:
     "Fills a network, and its optimizer if given; `UserError` if they do not fit"
@@ -229,14 +229,15 @@ def check_trained_here(
 
 def resume(
     folder: str | Path,  # the folder of the run
-    model: GPT,  # a new network, to be filled
-    optimizer: torch.optim.AdamW,  # its optimizer, which has its state, to be filled
+    model: GPT | TaskModel,  # a new network, to be filled
+    optimizer: torch.optim.AdamW | None,  # its own, with its state; None: weights alone
     metadata: dict,  # what must agree: model, training, vocabulary, data
     *,
     quiet: bool = False,  # whether to pass over damaged checkpoints in silence
+    newest: tuple[Path | None, dict] | None = None,  # of `newest_checkpoint`, if called
 ) -> int:  # steps done; 0 for a new run
-    "Fills both from the newest checkpoint; `UserError` if the settings differ"
-    path, before = newest_checkpoint(folder, quiet=quiet)
+    "Fills them from the newest checkpoint; `UserError` if the settings differ"
+    path, before = newest or newest_checkpoint(folder, quiet=quiet)
     if path is None:
         return 0
     check_trained_here(folder, before)

@@ -216,9 +216,10 @@ def _check_same(folder, before, now):
 
 def _check_reading(data, options):
     "Raises `UserError` for options of reading, given for prepared data"
-    defaults = None, "text", "train", "auto", 1 << 24
+    defaults = {"column": "text", "split": "train", "boundary": "auto"}
+    defaults["longest"] = _scale.sources.LONGEST
     for name in _READING:
-        if options.get(name) not in defaults:
+        if options.get(name) not in (None, defaults.get(name)):
             raise UserError(f"{data} is prepared already; leave --{name} out")
 
 

@@ -155,7 +155,7 @@ def score_documents(
     losses = plain.token_losses(model, ids, stride, windows)
     columns = np.add.reduceat(losses, starts), np.diff([*starts, len(losses)])
     size = byte_count / len(losses)  # bytes of a token
-    per_token = lambda nats, tokens: math.exp(nats.sum() / tokens.sum())
+    per_token = lambda nats, tokens: plain.perplexity(nats.sum() / tokens.sum())
     per_byte = lambda nats, tokens: plain.bits_per_byte(nats.sum(), size * tokens.sum())
     return [
         score_row("perplexity per token", *columns, statistic=per_token),

@@ -130,7 +130,10 @@ def predict(
 # %% ../../nbs/scale/30_finetuning.ipynb #555987c7
 def _hash(parts):
     "A short hash of some pieces of bytes"
-    return hashlib.blake2b(b"".join(parts), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(digest_size=6)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 # %% ../../nbs/scale/30_finetuning.ipynb #30conf01
 @dataclass(frozen=True)
@@ -180,13 +183,14 @@ class FineTuningRun(Run):
         data = _hash(repr(example).encode() for example in (*self.train, *self.valid))
         sizes = asdict(model.transformer.config)
         self.metadata = metadata | dict(model=sizes, training=training, data=data)
-        _, newest = checkpoints.newest_checkpoint(folder, quiet=True)
-        self.finished = newest.get("finished", False)
+        newest = _, before = checkpoints.newest_checkpoint(folder)
+        self.finished = before.get("finished", False)
         optimizer = None if self.finished else self.optimizer
-        self.step = checkpoints.resume(folder, model, optimizer, self.metadata)
+        parts = folder, model, optimizer, self.metadata
+        self.step = checkpoints.resume(*parts, newest=newest)
         self.saved = self.step
         if self.step:
-            self.history, self.losses = newest["history"], newest["losses"]
+            self.history, self.losses = before["history"], before["losses"]
         options = dict(initial=self.step, unit=" steps", leave=False, disable=None)
         self.bar = tqdm(total=self.steps, desc="fine-tuning", **options)
 

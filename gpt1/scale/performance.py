@@ -18,6 +18,7 @@ import numpy as np
 
 from ..common import UserError
 from .files import peak_rss
+from .sources import OPENWEBTEXT_SIZE
 
 # %% ../../nbs/scale/33_performance.ipynb #120535fd
 def side_by_side(
@@ -73,6 +74,7 @@ def in_fresh_process(
         failed = "the measured process ended before it could report"
         raise UserError(f"{failed}; its message is above") from None
     finally:
+        receiving.close()
         process.join()
 
 # %% ../../nbs/scale/33_performance.ipynb #3b99942d
@@ -143,7 +145,7 @@ def training_memory(
     return {**parts, "total": sum(parts.values())}
 
 # %% ../../nbs/scale/33_performance.ipynb #ad5b9b89
-OPENWEBTEXT_BYTES = 39_769_494_896
+OPENWEBTEXT_BYTES = OPENWEBTEXT_SIZE["bytes"]
 _TOKEN_BYTES = {2048: 3.09, 4096: 3.45, 8192: 3.8, 16384: 4.09, 40478: 4.35, 50257: 4.4}
 
 
@@ -224,7 +226,7 @@ def estimate_run(
     device = runs.local_device(device)
     options = dict(micro_batch_size=micro_batch_size)
     options |= dict(compiled=kernels.wants_compiling(compiled, device))
-    with runs.pytorch_errors_in_one_line():
+    with runs.pytorch_errors_in_one_line(), runs.pytorch_to_itself(device):
         run = runs.TrainingRun(model_config, config, device, **options)
         size, flops = run.micro_batch_size, flops_per_token(model_config)
         throughput = matmul_throughput(device, run.autocast is not None)
@@ -272,24 +274,25 @@ def hours_per_task(
     from gpt1.tasks import TASKS
 
     device, rows, V = finetuning.choose_device(device), [], model.config.vocab_size
-    for name in names:
-        task, (count, T) = TASKS[name], PUBLISHED[name]
-        S = len(task.labels) if task.answers else 1 + (task.form == "similarity")
-        ids = torch.randint(V, (S, min(T, model.config.context)))
-        ids[:, -1] = V + 2  # `_classify_`
-        size = min(batch_size, runs.default_micro_batch_size(device, ids.numel()))
-        examples = [Example(ids.tolist(), 0 if task.labels else 0.0)] * size
-        network = TaskModel(model, task.outputs).to(device)
-        settings = finetuning.FineTuningConfig(batch_size=size)
-        run = finetuning.FineTuningRun(network, examples, examples, settings)
-        step = lambda: (run.take_step(), run.read_losses())  # waits for the device
-        (times,) = side_by_side({name: step}, rounds=2)
-        seconds = times["seconds"] * batch_size / size
-        hours = epochs * (count // batch_size) * seconds / 3600
-        row = {"task": name, "examples": count}
-        row |= {
-            "tokens per step": batch_size * ids.numel(),
-            "seconds per step": seconds,
-        }
-        rows.append(row | {"hours": hours})
+    with runs.pytorch_to_itself(device):
+        for name in names:
+            task, (count, T) = TASKS[name], PUBLISHED[name]
+            S = len(task.labels) if task.answers else 1 + (task.form == "similarity")
+            ids = torch.randint(V, (S, min(T, model.config.context)))
+            ids[:, -1] = V + 2  # `_classify_`
+            size = min(batch_size, runs.default_micro_batch_size(device, ids.numel()))
+            examples = [Example(ids.tolist(), 0 if task.labels else 0.0)] * size
+            network = TaskModel(model, task.outputs).to(device)
+            settings = finetuning.FineTuningConfig(batch_size=size)
+            run = finetuning.FineTuningRun(network, examples, examples, settings)
+            step = lambda: (run.take_step(), run.read_losses())  # waits for the device
+            (times,) = side_by_side({name: step}, rounds=2)
+            seconds = times["seconds"] * batch_size / size
+            hours = epochs * (count // batch_size) * seconds / 3600
+            row = {"task": name, "examples": count}
+            row |= {
+                "tokens per step": batch_size * ids.numel(),
+                "seconds per step": seconds,
+            }
+            rows.append(row | {"hours": hours})
     return rows

@@ -53,14 +53,15 @@ class Settings:
                 value = whole_number(name, value, 0 if can_be_zero else 1, 2**63 - 1)
                 object.__setattr__(self, name, value)  # one of NumPy is an `int` now
             elif field.type is float:
-                is_number = isinstance(value, Real) and 0 <= value < math.inf
+                is_real = isinstance(value, Real) and not isinstance(value, bool)
+                is_number = is_real and 0 <= value < math.inf
                 if not is_number or (value == 0 and not can_be_zero):
                     least = "from 0" if can_be_zero else "above 0"
                     raise UserError(f"{name} is {value!r}; expected a number {least}")
                 if name in ("beta1", "beta2", "warmup") and value >= 1:
                     raise UserError(f"{name} is {value!r}; expected a number below 1")
                 object.__setattr__(self, name, float(value))
-            elif value not in (True, False):
+            elif getattr(value, "shape", ()) or value not in (True, False):
                 raise UserError(f"{name} is {value!r}; expected True or False")
             else:
                 object.__setattr__(self, name, bool(value))
@@ -215,9 +216,11 @@ def _is_record(value):
     "Whether something read from JSON has numbers where a line of a log has them"
     if not isinstance(value, dict) or not isinstance(value.get("step"), int):
         return False
-    numbers = [value.get(name, 0) for name in ("tokens", "loss", "valid_loss")]
-    numbers.append(value.get("tokens_per_second") or 0)
-    return all(isinstance(number, int | float) for number in numbers)
+    speed = value.get("tokens_per_second") or 0
+    numbers = [speed, value.get("tokens", None if speed else 0)]
+    numbers += [value.get(name, 0) for name in ("loss", "valid_loss")]
+    is_number = all(isinstance(number, int | float) for number in numbers)
+    return is_number and value["step"] >= 1
 
 
 def read_log(

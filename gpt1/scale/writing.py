@@ -27,7 +27,7 @@ from ..generation import draw, top_k_filter, top_p_filter, uniform_draws
 from ..generation import with_temperature
 from ..model import GPT
 from .fast_encoding import GPT2Tokenizer
-from .files import check_kind, whole_number
+from .files import NETWORK, check_kind, whole_number
 
 # %% ../../nbs/scale/31_writing.ipynb #ec61c9b4
 def window_start(
@@ -147,9 +147,6 @@ def check_options(
     generation.distribution(torch.zeros(1, 2), temperature, top_k, top_p)
 
 
-_NETWORK = "a network (GPT), such as of load_model"
-
-
 def _as_rows(prompts, vocab_size):
     "Prompts as lists of ids; `UserError` if none, if one is empty, or for unknown ids"
     try:
@@ -200,7 +197,7 @@ def stream(
     "Continues each row, see `window_start`; `UserError` for an argument that cannot be"
     options = dict(temperature=temperature, top_k=top_k, top_p=top_p)
     check_options(length, seed=seed, **options)
-    check_kind(model, "position_embedding", _NETWORK)
+    check_kind(model, "position_embedding", NETWORK)
     rows = _as_rows(prompts, model.config.vocab_size)
     row_numbers = [*(range(len(rows)) if row_numbers is None else row_numbers)]
     are_whole = all(isinstance(n, Integral) and n >= 0 for n in row_numbers)
@@ -218,7 +215,7 @@ def generate(
     **kwargs,  # as for `stream`
 ) -> torch.Tensor | list[list[int]]:  # (B, T + length) int64, or lists, as prompts
     "Continues each row; `UserError` for an argument that cannot be"
-    check_kind(model, "position_embedding", _NETWORK)
+    check_kind(model, "position_embedding", NETWORK)
     if not isinstance(prompts, torch.Tensor):
         prompts = _as_rows(prompts, model.config.vocab_size)
     tokens = stream(model, prompts, length, **kwargs)
@@ -373,7 +370,7 @@ def stream_text(
     "Writes texts side by side, prompt by prompt; `UserError` for a wrong argument"
     prompts = _as_prompts(prompts)
     check_options(length, samples, **kwargs)
-    check_kind(model, "position_embedding", _NETWORK)
+    check_kind(model, "position_embedding", NETWORK)
     check_kind(tokenizer, "vocab_size", "a tokenizer, such as of load_model")
     rows, entries = model.config.vocab_size, tokenizer.vocab_size
     if rows != entries:

@@ -1,6 +1,6 @@
--- What Pandoc's HTML lacks: MathML with TeX's spaces and brackets, and no line break between a formula and its
--- punctuation or inside of short inline code. `_quarto.yml` names this filter.
-local SHORT = 24 -- characters
+-- What Pandoc's HTML lacks: MathML with TeX's spaces and brackets, no line break between a formula and its punctuation
+-- or inside of short inline code, and cells that are wide enough. `_quarto.yml` names this filter.
+local SHORT, PROSE = 24, 40 -- characters of code that stays on one line; of a cell that needs width
 
 local function nowrap(content)
   return pandoc.Span(content, pandoc.Attr("", { "nowrap" }))
@@ -60,8 +60,11 @@ local function code(element)
     element.classes:insert("nowrap")
     return element
   end
-  local words = escaped(text):gsub("[^ ]+", function(word)
-    return utf8.len(word) <= SHORT and word:find("-", 1, true) and '<span class="nowrap">' .. word .. "</span>" or word
+  local words = text:gsub("[^ ]+", function(word)
+    if utf8.len(word) > SHORT then
+      return (escaped(word):gsub("[%w%)%]][._/]+%f[%w]", "%0<wbr>"))
+    end
+    return word:find("-", 1, true) and '<span class="nowrap">' .. escaped(word) .. "</span>" or escaped(word)
   end)
   return pandoc.RawInline("html", "<code>" .. words .. "</code>")
 end
@@ -105,9 +108,26 @@ local function glue(inlines)
   return result
 end
 
+-- Cells with prose, which must not become narrow columns
+local function mark_prose(table)
+  local function mark(rows)
+    for _, row in ipairs(rows) do
+      for _, cell in ipairs(row.cells) do
+        if utf8.len(pandoc.utils.stringify(cell.contents)) > PROSE then
+          cell.attr.classes:insert("prose")
+        end
+      end
+    end
+  end
+  for _, body in ipairs(table.bodies) do
+    mark(body.body)
+  end
+  return table
+end
+
 function Pandoc(doc)
   if FORMAT:match("html") then
-    doc.blocks = doc.blocks:walk({ Inlines = glue })
+    doc.blocks = doc.blocks:walk({ Table = mark_prose }):walk({ Inlines = glue })
   end
   return doc
 end

@@ -222,7 +222,8 @@ class Site(Processor):
         "nbdev puts the last of a cell's functions first, and one of them before the cell; here all stand before it"
         cells, run = [], []
         for cell in [*self.nb.cells, None]:
-            if cell and cell.cell_type == "code" and ("exports" in cell.directives_ or getattr(cell, "has_sd", False)):
+            exported = "exports" in getattr(cell, "directives_", {}) or getattr(cell, "has_sd", False)
+            if exported and cell.cell_type == "code":
                 run.append(cell)
             else:
                 cells += [*self.ordered(run), *[cell] * bool(cell)]

@@ -61,8 +61,10 @@ local function code(element)
     return element
   end
   local words = text:gsub("[^ ]+", function(word)
-    if utf8.len(word) > SHORT then
-      return (escaped(word):gsub("[%w%)%]][._/]+%f[%w]", "%0<wbr>"))
+    if utf8.len(word) > SHORT then -- breaks at dots, at underscores only in a part that is still long
+      return (escaped(word):gsub("[%w%)%]_][./]+%f[%w_]", "%0\0"):gsub("%Z+", function(part)
+        return utf8.len(part) > SHORT and part:gsub("%w_+%f[%w]", "%0\0") or nil
+      end):gsub("%z", "<wbr>"))
     end
     return word:find("-", 1, true) and '<span class="nowrap">' .. escaped(word) .. "</span>" or escaped(word)
   end)

@@ -1,7 +1,7 @@
 """The site's own processor. nbdev runs it on each notebook after its own (`procs` in settings.ini), before Quarto.
 
-It turns mentions of notebooks into links and the picture of the map into one that can be clicked, folds plumbing, and mends
-what nbdev writes. A development installation (`pip install -e .`) makes it importable."""
+It turns mentions of notebooks into links and the picture of the map into one that can be clicked, folds plumbing and
+solutions, and mends what nbdev writes. A development installation (`pip install -e .`) makes it importable."""
 import ast
 import html
 import os
@@ -27,6 +27,12 @@ BOX = re.compile(
     r'<a href="([^"]+)">(?P<box><g id="\w+"[^>]*><rect x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" width="(?P<w>[\d.]+)" '
     r'height="(?P<h>[\d.]+)"[^>]*/><text[^>]*>(?P<label>[^<]*)</text></g>)</a>'
 )
+SIGNATURE = re.compile(
+    r"\A(?P<head>---\n+(?:\[source\]\((?P<url>[^)]*)#L(?P<line>\d+)\).*\n+)?#+ .*\n+)"
+    r"```python\n(?P<code>(?:async )?def (?P<name>[\w.]+)\((?:.|\n)*?)\n```"
+)
+QUOTED = r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\""
+OTHERS = re.compile(r"(?:['’]s?|their|its|folder|file)(?: own)? $|\.py`, $")  # before a name: it is not ours
 FENCE = re.compile(r" *(`{3,}|~{3,})")
 
 
@@ -79,6 +85,69 @@ def documented(anchor):
     return "" if anchor.startswith("_") else anchor.split(".")[0]
 
 
+def split_outside(text, mark):
+    "Parts of code between marks that stand outside of strings and brackets; `<a, b>` is how a parser's option is shown"
+    parts, start, depth = [], 0, 0
+    for token in re.finditer(rf"{QUOTED}|[\[({{<]|[\])}}>]|{re.escape(mark)}", text):
+        if token[0] == mark and not depth:
+            parts.append(text[start : token.start()])
+            start = token.end()
+        elif len(token[0]) == 1:
+            depth += (token[0] in "[({<") - (token[0] in "])}>")
+    return [*parts, text[start:]]
+
+
+def short_types(code):
+    "Code with the last part of dotted names: `pathlib.Path` becomes `Path`; strings stay"
+    return re.sub(rf"({QUOTED})|\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])", lambda match: match[1] or "", code)
+
+
+def parameter(text):
+    "A parameter as PEP 8 has it, and the comment that a parser's option brings along"
+    name, *kind = split_outside(text.strip(), ":")
+    kind, *default = split_outside(":".join(kind), "=") if kind else split_outside(name, "=")
+    comment = re.search(r"<(.+)>", kind)
+    kind = short_types(re.sub(r"\s*<.+>", "", kind))
+    default = re.sub(r"<[^<>]*>", "...", short_types("=".join(default)))
+    default = re.sub(r"'([^'\"\\]*)'", r'"\1"', default)
+    if ":" not in text.split("=")[0]:
+        name, kind = kind, ""
+    kind = "" if kind == "NoneType" else kind
+    typed = f"{name}: {kind}" if kind else name
+    if default:
+        typed += f" = {default}" if kind else f"={default}"
+    return typed, comment[1] if comment else ""
+
+
+def signature(code, base=None):
+    """nbdev's signature, one parameter a line once it does not fit on one, with short types. With a base, it is a class's;
+    one without parameters of its own is shown with its bases."""
+    lines = code.split("\n")
+    first = lines[0].index("(")
+    start, end = lines[0][: first + 1], re.search(r"\)(?:->(?P<kind>.*?))?:(?: # (?P<doc>.*))?$", lines[-1])
+    if not end or (len(lines) > 1 and not lines[-1].startswith(")")):
+        return code
+    inside = lines[1:-1] if len(lines) > 1 else [lines[0][first + 1 : len(lines[0]) - len(end[0])]]
+    rows = []
+    for line in inside:
+        line, *comment = split_outside(line.strip(), " # ")
+        found = [parameter(part) for part in split_outside(line, ",") if part.strip()]
+        if comment and found:
+            found[-1] = found[-1][0], " # ".join(comment)
+        rows += found
+    kind = f" -> {short_types(end['kind'])}" if end["kind"] and not base else ""
+    doc = f"  # {end['doc']}" if end["doc"] else ""
+    if base:
+        start = start.replace("def ", "class ", 1)
+        if [name for name, _ in rows] == ["*args", "**kwargs"]:
+            return f"{start}{base}):" if base != "object" else f"{start[:-1]}:"
+    whole = f"{start}{', '.join(name for name, _ in rows)}){kind}:{doc}"
+    if not any(comment for _, comment in rows) and len(whole) <= 88:
+        return whole
+    rows = [f"    {name}," + (f"  # {comment}" if comment else "") for name, comment in rows]
+    return "\n".join([start, *rows, f"){kind}:{doc}"])
+
+
 @lru_cache
 def book():
     "From numbers to notebooks, from symbols to the pages and anchors of each module, and the map"
@@ -115,7 +184,12 @@ class Site(Processor):
             if isinstance(node, ast.ImportFrom)
             for name in node.names
         }
+        prose = "\n".join(cell.source for cell in self.nb.cells if cell.cell_type == "markdown")
+        dotted = {name for name in re.findall(r"`([\w.]+\.\w+)(?:\(\))?`", prose) if name in self.symbols}
+        self.methods = {name.split(".")[-1] for name in dotted}
         self.front_matter()
+        self.order_docs()
+        self.wrap_solutions()
         self.nb.metadata.pop("widgets", None)  # with it, Quarto loads scripts from elsewhere
         if self.notebook == config.readme_nb:  # so that nbdev_docs does not write it anew: .ci/readme does
             os.utime(config.config_path / "README.md")
@@ -143,6 +217,63 @@ class Site(Processor):
         colab = self.github.replace("https://github.com/", "https://colab.research.google.com/github/")
         links = f"[Open in Colab]({colab}{path}) · [Notebook on GitHub]({self.github}{path})"
         self.nb.cells.insert(1, mk_cell(f"::: {{.notebook-links}}\n{links}\n:::", "markdown"))
+
+    def order_docs(self):
+        "nbdev puts the last of a cell's functions first, and one of them before the cell; here all stand before it"
+        cells, run = [], []
+        for cell in [*self.nb.cells, None]:
+            exported = "exports" in getattr(cell, "directives_", {}) or getattr(cell, "has_sd", False)
+            if exported and cell.cell_type == "code":
+                run.append(cell)
+            else:
+                cells += [*self.ordered(run), *[cell] * bool(cell)]
+                run = []
+        self.nb.cells = cells
+
+    def ordered(self, run):
+        "Cells by the line in the module of what they document or, just below that, define"
+        texts = ["".join(output.get("data", {}).get("text/markdown", "")) for cell in run for output in cell.outputs]
+        sources = [match for match in map(SIGNATURE.match, texts) if match and match["url"]]
+        if len(run) < 2 or not sources:
+            return run
+        module = self.module(sources[0]["url"])
+
+        def line_of(cell):
+            shown = re.search(r"^show_doc\((\w+)", cell.source, re.M)
+            tree = ast.parse(self.code(cell)).body
+            names = [shown[1]] if shown else [node.name for node in tree if hasattr(node, "name")]
+            pattern = rf"^(?:async )?(?:def|class) (?:{'|'.join(names)})\b"
+            lines = [at for at, line in enumerate(module) if names and re.match(pattern, line)]
+            return max(lines, default=len(module)), not shown
+
+        return sorted(run, key=line_of)
+
+    def module(self, url):
+        "The lines of a module, by its address on GitHub"
+        path = get_config().config_path / url.removeprefix(self.github)
+        return path.read_text(encoding="utf8").split("\n")
+
+    def wrap_solutions(self):
+        "A solution is folded with all that follows it up to the next heading"
+        cells, is_open = [], False
+        end = lambda: mk_cell("```{=html}\n</details>\n```", "markdown")
+        begin = lambda: mk_cell(
+            '```{=html}\n<details class="solution">\n<summary>Solution</summary>\n```', "markdown"
+        )
+        for cell in self.nb.cells:
+            if cell.cell_type == "code" and '#| code-summary: "Solution"' in cell.source:
+                cells += [begin()] * (not is_open)
+                is_open = True
+                cell.source = re.sub(r"^#\| code-(?:fold|summary):.*\n", "", cell.source, flags=re.M)
+                cell.metadata.get("jupyter", {}).pop("source_hidden", None)
+            elif is_open and cell.cell_type == "markdown":
+                heading = re.search(r"^#{1,6} ", cell.source, re.M)
+                if heading:
+                    answer, cell.source = cell.source[: heading.start()].strip(), cell.source[heading.start() :]
+                    cells += [mk_cell(answer, "markdown")] * bool(answer) + [end()]
+                    is_open = False
+            cells.append(cell)
+        self.nb.cells = cells + [end()] * is_open
 
     def cell(self, cell):
         if cell.cell_type == "markdown":
@@ -173,6 +304,18 @@ class Site(Processor):
         if own:
             cell.source = "\n".join([*own.values(), code])
 
+    def end(self):
+        "Imports that follow one another are one fold"
+        head = '#| code-fold: true\n#| code-summary: "Imports"\n'
+        cells = []
+        for cell in self.nb.cells:
+            is_fold = cell.cell_type == "code" and cell.source.startswith(head) and not cell.get("outputs")
+            if is_fold and cells and cells[-1].source.startswith(head):
+                cells[-1].source += "\n\n" + cell.source.removeprefix(head)
+            else:
+                cells.append(cell)
+        self.nb.cells = cells
+
     def mend_output(self, output):
         "No links inside signatures; HTML as Quarto's raw HTML, which brings no scripts from elsewhere"
         data = output.get("data", {})
@@ -182,7 +325,8 @@ class Site(Processor):
             data["text/markdown"] = [f"{fence}{{=html}}\n", source.strip("\n") + "\n", fence]
         elif "text/markdown" in data:
             lines, fenced = [], False
-            for line in "".join(data["text/markdown"]).split("\n"):
+            text = SIGNATURE.sub(self.mend_signature, "".join(data["text/markdown"]))
+            for line in text.split("\n"):
                 if FENCE.match(line):
                     fenced = not fenced
                 elif fenced:
@@ -191,9 +335,20 @@ class Site(Processor):
             text = outside_fences(self.link_symbols, "\n".join(lines))
             data["text/markdown"] = text.splitlines(keepends=True)
 
+    def mend_signature(self, match):
+        "The signature of what `show_doc` shows; a class, by its line in the module, is called one"
+        base = None
+        if match["url"]:
+            for line in self.module(match["url"])[int(match["line"]) - 1 :]:
+                if definition := re.match(r"\s*(?:async )?(def|class) \w+(?:\((.*)\))?", line):
+                    base = (definition[2] or "object") if definition[1] == "class" else None
+                    break
+        return f"{match['head']}```python\n{signature(match['code'], base)}\n```"
+
     def prose(self, text):
         "Links in Markdown that is not code"
         text = MAP.sub(lambda match: self.clickable_map(match[1], match[2]), self.link_symbols(text))
+        text = re.sub(r"\[([Nn]otebook) (\d\d)\](?=\()", "[\\1\u00a0\\2]", text)
         text = outside_whole(lambda plain: MENTION.sub(self.link_mention, plain), text)
         return re.sub(r"\]\((?![a-z]+:)([^)\s]*)\)", self.link_file, text)
 
@@ -202,7 +357,7 @@ class Site(Processor):
         text, page = match[0], self.page
         if len(re.findall(r"\d\d", text)) == 1:
             target = self.numbers.get(text[-2:])
-            label = " ".join(text.split())
+            label = "\u00a0".join(text.split())
             return f"[{label}]({relative(page_of(target), page)})" if target else text
         return re.sub(
             r"\d\d",
@@ -236,6 +391,8 @@ class Site(Processor):
         if not url.startswith(self.site):
             return match[0]
         places = self.symbols.get(name.removesuffix("()"), {})
+        if not self.is_meant(name.removesuffix("()"), match, places):
+            return f"`{name}`"
         by_page = {page: (page, anchor) for page, anchor in places.values()}
         meant = page_of(self.numbers[number]) if number in self.numbers else None
         imported = places.get(self.imports.get(name.split(".")[0].removesuffix("()")))
@@ -249,6 +406,27 @@ class Site(Processor):
         target = "" if page == self.page else relative(page, self.page)
         anchor = f"#{anchor}" if anchor else ""
         return f"[`{name}`]({target + anchor})" if target + anchor else f"`{name}`"
+
+    def is_meant(self, name, match, places):
+        "Whether our symbol is meant, not another's of this name, nor a method of a class that is made or imported here"
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        if name.startswith("_") or OTHERS.search(before) or after.startswith(" of `") or self.is_reference(before):
+            return False
+        own = any(page == self.page for page, _ in places.values())
+        if own or "." in name or match[4] or self.imports.get(name) in places:
+            return True
+        return name not in self.methods and not any(
+            page == self.page or self.imports.get(other.split(".")[0]) == module
+            for other, pages in self.symbols.items()
+            if other.endswith(f".{name}")
+            for module, (page, _) in pages.items()
+        )
+
+    @staticmethod
+    def is_reference(before):
+        "Whether this is below the heading `References`, in a list of what others wrote"
+        headings = re.findall(r"^#+ (.*)$", before, re.M)
+        return bool(headings) and headings[-1].strip() == "References"
 
     def clickable_map(self, alt, number):
         """The map as HTML, this notebook's box filled, a link over each box. (Quarto's own script ends in an error at a link

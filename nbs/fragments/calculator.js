@@ -1,6 +1,6 @@
 // Memory of a step and days for a text, by the formulas of `training_memory` and `training_days`.
-const FIELDS = [["memory", "GB of memory"], ["tflops", "TFLOP/s, published"],
-  ["utilisation", "of them used, %"], ["micro", "micro-batch, sequences"], ["text", "GB of text"]];
+const FIELDS = [["memory", "memory, GB"], ["tflops", "peak, TFLOP/s"],
+  ["utilisation", "of it used, %"], ["micro", "micro-batch"], ["text", "text, GB"]];
 const BYTES_PER_TOKEN = new Map(data.token_bytes); // by the size of the vocabulary
 const options = names => Object.keys(names).map(n => `<option>${escaped(n)}</option>`).join("");
 
@@ -8,7 +8,7 @@ show(`<style>
 .parts { display: grid; grid-template-columns: max-content 1fr max-content; gap: .15rem .6rem;
   align-items: center; margin: .6rem 0; }
 .track { height: 1rem; } .track i { display: block; height: 100%; background: var(--accent); }
-.number { text-align: right; } .row label { flex-basis: 8rem; }
+.number { text-align: right; } .row label:not(.tick) { flex-basis: 7rem; }
 </style>
 <div class="row">
 <label>machine<select id="machine">${options(data.machines)}</select></label>

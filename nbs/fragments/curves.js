@@ -1,17 +1,18 @@
 // Curves beside each other: `frames[f].y[panel][series]` over `frames[f].x`; two sliders.
 const COLORS = ["var(--accent)", "var(--second)", "var(--third)"], DASHES = ["", "6 4", "2 3"];
-const { frames, panels, series } = data, W = 340, H = 190, LEFT = 38, BOTTOM = 34;
+const { frames, panels, series } = data, W = 340, H = 190, LEFT = 38, RIGHT = 14, BOTTOM = 34;
 let frame = frames.length - 1, at = frames[frame].x.length - 1, hidden = new Set();
 
 show(`<style>
 :host { --third: color-mix(in srgb, #009E73 78%, currentColor); }
 .panels { display: flex; flex-wrap: wrap; gap: .5rem 1.2rem; }
 .panels figure { flex: 1 1 17rem; margin: 0; min-width: 0; }
-figcaption { font-size: .9em; }
-.values { display: grid; grid-template-columns: 1fr repeat(${panels.length}, 5.6rem);
-  gap: .1rem .6rem; align-items: center; font-size: .9em; }
-.values .number, .values .head { text-align: right; } .values .head { align-self: end; }
-.values svg { display: inline; width: 2rem; height: .6rem; flex: none; }
+figcaption { font-size: .9em; } .row label { flex-basis: 12rem; }
+.values { display: grid;
+  grid-template-columns: minmax(11rem, 1fr) repeat(${panels.length}, minmax(3.5rem, max-content));
+  gap: .1rem .4rem; align-items: center; font-size: .9em; }
+.values .number, .values .head { text-align: right; } .values .head { align-self: end; font-size: .9em; }
+.values svg { display: inline; width: 1.6rem; height: .6rem; flex: none; }
 </style>
 <div class="row">
 <label ${frames.length > 1 ? "" : "hidden"}>${data.frame} = <output id="f"></output>
@@ -40,7 +41,7 @@ function plot(panel) {
   const least = low > high / 2 ? low - .1 * (high - low) : 0, most = high + .04 * (high - least);
   const { x: xs, y } = frames[frame], right = Math.max(...frames.flatMap(f => f.x));
   const first = frames[0].x[0];
-  const X = x => LEFT + (W - LEFT - 8) * (x - first) / (right - first);
+  const X = x => LEFT + (W - LEFT - RIGHT) * (x - first) / (right - first);
   const Y = v => (H - BOTTOM) * (1 - (v - least) / (most - least)) + 4;
   const { all: marks, digits } = ticks(least, most);
   const grid = marks.map(v => `<path d="M${LEFT} ${Y(v)}H${W}" stroke="currentColor" opacity=".15"/>
@@ -69,7 +70,7 @@ function draw() {
 $(".values").innerHTML = `<span></span>${panels.map(title =>
   `<span class="head">${escaped(title.split(",")[0])}</span>`).join("")}` + series.map((name, s) => `
 <label class="tick"><input type="checkbox" checked data-series="${s}"><svg viewBox="0 0 32 10"
-aria-hidden="true"><path d="M0 5H32" ${stroke(s)}/></svg>${escaped(name)}</label>` +
+aria-hidden="true"><path d="M0 5H32" ${stroke(s)}/></svg>${escaped(name).replaceAll("-", "‑")}</label>` +
   panels.map((_, p) => `<output class="number value" data-panel="${p}" data-series="${s}"></output>`)
     .join("")).join("");
 

@@ -40,7 +40,7 @@ show(`<style>
 .track { position: relative; height: 1.1rem; }
 .track i { position: absolute; inset: 0 auto 0 0; background: var(--accent); }
 .track b { position: absolute; inset: -1px auto -1px 0; border-right: 2px solid; opacity: .55; }
-.number { text-align: right; } .out { opacity: .45; }
+.number { text-align: right; } .row label { flex-basis: 12rem; } .out { opacity: .45; }
 </style>
 <p><span class="token">${escaped(prompt)} …</span></p>
 <div class="row">
@@ -61,7 +61,7 @@ function change() {
   const temperature = +$("#temperature").value, p = +$("#top-p").value;
   const k = Math.round(V ** (+$("#top-k").value / STEPS));
   $("#t").value = temperature.toFixed(2);
-  $("#k").value = k === V ? `all ${V}` : k;
+  $("#k").value = k === V ? `${V} (all)` : k;
   $("#p").value = p.toFixed(2);
   current = distribution(temperature, k, p);
   counts = new Array(V).fill(0);

@@ -663,7 +663,8 @@ def _history(source):
     "How a network came about, and what was measured, as far as a run tells"
     metadata, asked = _newest(as_path(source)), _read_run(source)
     name = str(asked.get("data", metadata.get("converted", source)))
-    words = f"Made from `{name if re.fullmatch(_HUB_NAME, name) else Path(name).name}`"
+    is_on_hub = re.fullmatch(_HUB_NAME, name) and not exists(name)
+    words = f"Made from `{name if is_on_hub else Path(name).name}`"
     if steps := metadata.get("step"):
         words += f", trained for {steps:,} steps with `{metadata['training']}`"
     with suppress(OSError, ValueError):  # only a run that is finished has it

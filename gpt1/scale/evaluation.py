@@ -23,7 +23,7 @@ from ..evaluation import Question, score_row
 from ..model import GPT, GPTConfig
 from .fast_encoding import FastBPETokenizer, GPT2Tokenizer
 from .fast_encoding import unknown_in_words
-from .files import as_path, check_kind, whole_number
+from .files import NETWORK, as_path, check_kind, whole_number
 from .preparation import chunks_of, encode_chunk, note_skipped
 from .preparation import skipped_error, skipped_in_words
 from .prepared_data import document_starts
@@ -88,7 +88,7 @@ def evaluate(
     limit: int | None = None,  # measure on the first so many ids; None for all
 ) -> list[dict]:  # a row a model, as `score` gives them
     "Network and baselines on the same held-out tokens; `UserError` if sizes do not fit"
-    check_kind(model, "token_embedding", "a network (GPT), such as of load_model")
+    check_kind(model, "token_embedding", NETWORK)
     check_kind(prepared, "valid", "data opened by gpt1.open_prepared")
     if model.config.vocab_size != prepared.vocab_size:
         raise UserError(

@@ -19,7 +19,7 @@ local function brackets(tree, inline)
     elseif form == "postfix" and #open > 0 then
       local first = table.remove(open)
       local inside = tree:sub(first, start)
-      if not (inside:find("<mfrac>") or inside:find("<m%a*under") or inside:find("<mtable") or inside:find("<msqrt")) then
+      if not (inside:find("<mfrac>") or inside:find("<m%a*under") or inside:find("<mtable")) then
         low[first], low[start] = true, true
       end
     end

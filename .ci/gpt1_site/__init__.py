@@ -329,6 +329,8 @@ class Site(Processor):
             if match := SIGNATURE.match(text):  # what comes after it is a docstring, in which -- is no dash
                 docstring = re.sub(r"(?<!\S)--(?=\w)", r"\\-\\-", text[match.end() :])
                 text = self.mend_signature(match) + docstring
+                if match["name"].endswith(".__call__"):  # an object: what is said is said of its class, elsewhere
+                    text = match["head"]
             for line in text.split("\n"):
                 if FENCE.match(line):
                     fenced = not fenced

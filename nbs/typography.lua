@@ -19,7 +19,7 @@ local function brackets(tree, inline)
     elseif form == "postfix" and #open > 0 then
       local first = table.remove(open)
       local inside = tree:sub(first, start)
-      if not (inside:find("<mfrac>") or inside:find("<m%a*under") or inside:find("<mtable") or inside:find("<msqrt")) then
+      if not (inside:find("<mfrac>") or inside:find("<m%a*under") or inside:find("<mtable")) then
         low[first], low[start] = true, true
       end
     end
@@ -37,6 +37,7 @@ local function formula(math)
     return math
   end
   tree = brackets(tree, not display)
+  tree = tree:gsub('minsize="([%d.]+)" maxsize="[%d.]+" stretchy="false"', 'minsize="%1em" maxsize="%1em" stretchy="true"') -- \Big
   -- \mathrm{gelu}: one name, not four variables
   tree = tree:gsub('<mrow>(<mi mathvariant="normal">%a</mi><mi mathvariant="normal">.-)</mrow>', function(letters)
     local name, count = letters:gsub('<mi mathvariant="normal">(%a)</mi>', "%1")

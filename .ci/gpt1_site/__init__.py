@@ -325,7 +325,12 @@ class Site(Processor):
             data["text/markdown"] = [f"{fence}{{=html}}\n", source.strip("\n") + "\n", fence]
         elif "text/markdown" in data:
             lines, fenced = [], False
-            text = SIGNATURE.sub(self.mend_signature, "".join(data["text/markdown"]))
+            text = "".join(data["text/markdown"])
+            if match := SIGNATURE.match(text):  # what comes after it is a docstring, in which -- is no dash
+                docstring = re.sub(r"(?<!\S)--(?=\w)", r"\\-\\-", text[match.end() :])
+                text = self.mend_signature(match) + docstring
+                if match["name"].endswith(".__call__"):  # an object: what is said is said of its class, elsewhere
+                    text = match["head"]
             for line in text.split("\n"):
                 if FENCE.match(line):
                     fenced = not fenced
@@ -381,8 +386,9 @@ class Site(Processor):
 
     def link_symbols(self, text):
         """nbdev takes the first module that has a name; here this page's, or the one meant or imported.
-        It also links names inside of links and alternative texts; here these stay as they were written."""
+        It also links names inside of links, alternative texts and headings; here these stay as they were written."""
         text = NESTED.sub(lambda match: "[" + re.sub(r"\[(`[^`]+`)\]\([^)\s]*\)", r"\1", match[1]) + "]", text)
+        text = re.sub(r"^#+ .*$", lambda match: re.sub(r"\[(`[^`]+`)\]\([^)\s]*\)", r"\1", match[0]), text, flags=re.M)
         return SYMBOL.sub(self.link_symbol, text)
 
     def link_symbol(self, match):

@@ -9,9 +9,9 @@
 #   paper    the paper's network on OpenWebText: hours to days on one card
 #
 # GPT1_DATA names the folder of the published files; tasks and vocabulary that are not there come from the Hub.
-# CORPUS and HELDOUT name other text than the novels. Run it again to resume. Networks go to FOLDER (runs/RUN), what
-# is to be kept to FOLDER/results. STAGES names some of the stages, AT_ONCE how many fine-tunings run at a time
-# (`cores`, `card`), SEED the seed of `tenth`.
+# CORPUS and HELDOUT name other text than the novels; STREAMING=yes keeps no copy of OpenWebText. Run it again to
+# resume. Networks go to FOLDER (runs/RUN), what is to be kept to FOLDER/results. STAGES names some of the stages,
+# AT_ONCE how many fine-tunings run at a time (`cores`, `card`), SEED the seed of `tenth`.
 set -euo pipefail
 
 fail() { echo "reproduce.sh: $*" >&2; exit 2; }
@@ -30,18 +30,21 @@ vocabulary=$published/openai-gpt
 tasks="race-middle sst2 snli cola mrpc stsb qnli" seeds=3 at_once=1 compile=auto
 questions=300                                 # of a task, at each checkpoint
 learned=                                      # entries of a vocabulary of its own
+steps=                                        # the preset's, if none
+between="--boundary blank"                    # documents of a text
 case $run in
     tenth)
-        size="--preset tiny --steps 400 --learning_rate 5e-4 --seed ${SEED:-0}" tasks=sst2 seeds=1 learned=2048
+        size="--preset tiny --learning_rate 5e-4 --seed ${SEED:-0}" steps=400 tasks=sst2 seeds=1 learned=2048
         rate="--learning_rate 3e-4" limit=300 measured=20000 questions=30 ;;
     cores)
-        size="--preset mini --batch_size 8 --steps 2000" tasks="sst2 snli cola mrpc stsb qnli"
+        size="--preset mini --batch_size 8" steps=2000 tasks="sst2 snli cola mrpc stsb qnli"
         rate="--learning_rate 3e-4" limit=0 measured=200000 at_once=${AT_ONCE:-1} seeds=2 ;;
     card)
-        size="--preset gpt1 --steps 3000"
+        size="--preset gpt1" steps=3000
         rate="" limit=10000 measured=1000000 at_once=${AT_ONCE:-10} compile=no questions=500 seeds=2 ;;
     paper)
         size="--preset gpt1" corpus=${CORPUS:-openwebtext} heldout=${HELDOUT-}
+        if [ "$corpus" = openwebtext ]; then between=${STREAMING:+--streaming}; fi
         rate="" limit=0 measured=1000000 questions=100000
         tasks="mnli snli scitail qnli rte race-middle race-high storycloze sst2 cola mrpc qqp stsb" ;;
     *) fail "give a run: tenth, cores, card or paper" ;;
@@ -58,12 +61,12 @@ say() { echo "+ $*" >&2; "$@"; }
 prepare() {
     # shellcheck disable=SC2046
     say gpt1_prepare --data "$corpus" $([ -n "$learned" ] && echo "--vocab_size $learned" || echo "--tokenizer $vocabulary") \
-        --boundary blank --valid_fraction 0.001 --out "$out/data"
+        $between --valid_fraction 0.001 --out "$out/data"
 }
 
 pretrain() {
     # shellcheck disable=SC2086
-    say gpt1_train $size --data "$out/data" --keep 1000 --out "$out/pretrained"
+    say gpt1_train $size ${steps:+--steps "$steps"} --data "$out/data" --keep 1000 --out "$out/pretrained"
     cp "$out/pretrained/log.jsonl" "$results/pretraining.jsonl"
     cp "$out/pretrained/samples.txt" "$results"
     # a network that knows nothing yet: one step at a rate of next to nothing

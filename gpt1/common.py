@@ -27,7 +27,7 @@ class UserError(ValueError):
 
 @contextmanager
 def one_line_errors():
-    "For commands: `UserError` is one line and exit status 1, so is a file's `OSError`; Ctrl-C 130"
+    "For commands: a `UserError` or a file's `OSError` is one line, exit status 1; Ctrl-C 130"
     try:
         yield
         if sys.stdout is not None:  # it may be closed
@@ -53,7 +53,7 @@ def one_line_errors():
 def write_atomically(
     path: str | Path,  # the file to write; missing folders are made
 ) -> Iterator[Path]:  # the temporary path to write to
-    "Gives a temporary path, renamed to `path` if all went well; `UserError` if it can't be written"
+    "Gives a temporary path, in the end renamed to `path`; `UserError` if it can't be written"
     # a link stays one
     path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if os.path.exists(path) and not os.path.isfile(path):  # a folder, a device, a pipe
@@ -110,7 +110,7 @@ UNDER_MAIN = ', in a script below `if __name__ == "__main__":`'
 def evaluation_mode(
     model,  # an `nn.Module`
 ):
-    "Inside, the network is in evaluation mode and records no gradients; afterwards it is as before"
+    "Inside, the network is in evaluation mode without gradients; afterwards it is as before"
     import torch
 
     modes = [(module, module.training) for module in model.modules()]
@@ -137,7 +137,7 @@ def seed_step(
 
 # %% ../nbs/common.ipynb #0add92e1
 def plot_style() -> None:
-    "One look for all figures: white ground on any page, colour-blind-safe, sharp on fine screens"
+    "One look for all figures: white ground, colour-blind-safe, sharp on fine screens"
     import matplotlib.pyplot as plt
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -161,7 +161,7 @@ def plot_style() -> None:
 def table(
     rows: list[dict],  # one dictionary a row; the keys of the first are the headings
 ):  # `IPython.display.Markdown`: a table in JupyterLab, on GitHub and on the site
-    "Rows as a Markdown table; numbers are aligned right, integers get commas, floats four digits"
+    "Rows as a Markdown table; numbers aligned right, integers with commas, floats four digits"
     from IPython.display import Markdown
 
     def cell(value):

@@ -90,7 +90,7 @@ class GPT(nn.Module):
     def initialise(
         module: nn.Module,  # one part of the network
     ) -> None:
-        "Weights from N(0, 0.02), biases 0 (paper, section 4.1); layer norms start at 1 and 0 anyway"
+        "Weights from N(0, 0.02), biases 0 (paper, section 4.1); layer norms stay 1 and 0"
         if isinstance(module, (nn.Linear, nn.Embedding)):
             nn.init.normal_(module.weight, std=0.02)
         if isinstance(module, nn.Linear):

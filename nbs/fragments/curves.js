@@ -10,7 +10,7 @@ show(`<style>
 figcaption { font-size: .9em; } .row label { flex-basis: 12rem; }
 .values { display: grid;
   grid-template-columns: minmax(11rem, 1fr) repeat(${panels.length}, minmax(3.5rem, max-content));
-  gap: .1rem .4rem; align-items: center; font-size: .9em; }
+  gap: .1rem 1rem; margin-top: .6rem; align-items: center; font-size: .9em; }
 .values .number, .values .head { text-align: right; } .values .head { align-self: end; font-size: .9em; }
 .values svg { display: inline; width: 1.6rem; height: .6rem; flex: none; }
 </style>

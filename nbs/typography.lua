@@ -37,6 +37,7 @@ local function formula(math)
     return math
   end
   tree = brackets(tree, not display)
+  tree = tree:gsub("<mo>ℓ</mo>", "<mi>ℓ</mi>")
   tree = tree:gsub('minsize="([%d.]+)" maxsize="[%d.]+" stretchy="false"', 'minsize="%1em" maxsize="%1em" stretchy="true"') -- \Big
   -- \mathrm{gelu}: one name, not four variables
   tree = tree:gsub('<mrow>(<mi mathvariant="normal">%a</mi><mi mathvariant="normal">.-)</mrow>', function(letters)

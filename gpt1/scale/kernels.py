@@ -22,23 +22,24 @@ from ..common import UserError
 from ..model import GPT
 
 # %% ../../nbs/scale/26_kernels.ipynb #8faaafff
-@torch.library.custom_op(
-    "gpt1::random_words", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)
-)
-def _random_words(count: int) -> torch.Tensor:
-    return torch.randint(-(2**31), 2**31, (count,), dtype=torch.int32)
+if not hasattr(torch.ops.gpt1, "random_words"):  # defining it again would free the first
 
+    @torch.library.custom_op(
+        "gpt1::random_words", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)
+    )
+    def _random_words(count: int) -> torch.Tensor:
+        return torch.randint(-(2**31), 2**31, (count,), dtype=torch.int32)
 
-@_random_words.register_fake
-def _(count):
-    return torch.empty(count, dtype=torch.int32)
+    @_random_words.register_fake
+    def _(count):
+        return torch.empty(count, dtype=torch.int32)
 
 
 def random_words(
     count: int,  # how many
 ) -> torch.Tensor:  # (count,) int32
     "Random words, all $2^{32}$ equally likely, from PyTorch's generator on the CPU"
-    return _random_words(count)
+    return torch.ops.gpt1.random_words(count)
 
 # %% ../../nbs/scale/26_kernels.ipynb #c28e3f10
 def keep_mask(

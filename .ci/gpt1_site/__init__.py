@@ -25,7 +25,7 @@ NESTED = re.compile(r"\[((?:[^\[\]\n]|\[`[^`]+`\]\([^)\s]*\))+)\](?=\()")
 MAP = re.compile(r"\[?!\[([^\]]*)\]\([^)]*images/map\.svg(?:#(\w+))?\)(?:\]\([^)]*\))?")
 BOX = re.compile(
     r'<a href="([^"]+)">(?P<box><g id="\w+"[^>]*><rect x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" width="(?P<w>[\d.]+)" '
-    r'height="(?P<h>[\d.]+)"[^>]*/><text[^>]*>(?P<label>[^<]*)</text></g>)</a>'
+    r'height="(?P<h>[\d.]+)"[^>]*/>(?P<label>(?:<text[^>]*>[^<]*</text>)+)</g>)</a>'
 )
 SIGNATURE = re.compile(
     r"\A(?P<head>---\n+(?:\[source\]\((?P<url>[^)]*)#L(?P<line>\d+)\).*\n+)?#+ .*\n+)"
@@ -440,7 +440,8 @@ class Site(Processor):
         links = []
 
         def without_link(match):
-            target, box, label = match[1], [float(match[name]) for name in ("x", "y", "w", "h")], match["label"]
+            target, box = match[1], [float(match[name]) for name in ("x", "y", "w", "h")]
+            label = " ".join(re.findall(">([^<]+)<", match["label"]))
             whole = [width, height, width, height]
             place = zip(("left", "top", "width", "height"), box, whole)
             style = ";".join(f"{side}:{100 * size / of:.2f}%" for side, size, of in place)

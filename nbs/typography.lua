@@ -1,6 +1,21 @@
--- What Pandoc's HTML lacks: MathML with TeX's spaces and brackets, no line break between a formula and its punctuation
--- or inside of short inline code, and cells that are wide enough. `_quarto.yml` names this filter.
+-- What Pandoc's HTML lacks: MathML with TeX's spaces and brackets, no line break between a formula and its punctuation,
+-- inside of short inline code or between a number and its unit, and cells that are wide enough. `_quarto.yml` names this
+-- filter.
 local SHORT, PROSE = 24, 40 -- characters of code that stays on one line; of a cell that needs width
+local OPERAND = 6 -- characters beside a sign, as in λ = 0, that stay with it
+
+local function set_of(words)
+  local set = {}
+  for word in words:gmatch("%S+") do
+    set[word] = true
+  end
+  return set
+end
+
+local UNITS = set_of("% B kB KB MB GB TB KiB MiB GiB kB/s MB/s GB/s ns µs μs ms s seconds minutes hours days weeks months "
+  .. "second minute hour day week month thousand million billion bytes bits nats tokens tokens/s steps FLOPs MFLOPs GFLOPs")
+local COUNTED = set_of("table tables figure figures section sections equation equations notebook notebooks exercise chapter")
+local SIGNS = set_of("= ± ×")
 
 local function nowrap(content)
   return pandoc.Span(content, pandoc.Attr("", { "nowrap" }))
@@ -97,10 +112,26 @@ local function finished(word)
   return content
 end
 
+-- Whether a line must not break between two words: 3 MB, Table 5, λ = 0
+local function together(left, right)
+  if not (left and right and left.t == "Str" and right.t == "Str") then
+    return false
+  end
+  left, right = left.text, right.text
+  local unit = right:gsub("[,.;:!?)]+$", "")
+  return left:find("%d$") and UNITS[unit]
+    or COUNTED[left:gsub("^%(", ""):lower()] and right:find("^%d")
+    or SIGNS[right] and utf8.len(left) <= OPERAND
+    or SIGNS[left] and utf8.len(right) <= OPERAND
+end
+
 local function glue(inlines)
   local result, word = pandoc.Inlines({}), pandoc.Inlines({})
-  for _, element in ipairs(inlines) do
-    if element.t == "Space" or element.t == "SoftBreak" or element.t == "LineBreak" then
+  for at, element in ipairs(inlines) do
+    local is_space = element.t == "Space" or element.t == "SoftBreak"
+    if is_space and together(inlines[at - 1], inlines[at + 1]) then
+      word:insert(pandoc.Str("\u{a0}"))
+    elseif is_space or element.t == "LineBreak" then
       result:extend(finished(word))
       result:insert(element)
       word = pandoc.Inlines({})

@@ -223,7 +223,7 @@ class TokenStream:
 
 # %% ../nbs/05_data.ipynb #5d7196a0
 #| code-fold: true
-#| code-summary: "Writing and opening a corpus"
+#| code-summary: "Writing a corpus"
 SPLITS = "train", "valid"
 
 
@@ -281,7 +281,7 @@ def prepare(
 
 # %% ../nbs/05_data.ipynb #d934c090
 #| code-fold: true
-#| code-summary: "Writing and opening a corpus"
+#| code-summary: "Opening a corpus"
 @dataclass
 class Prepared:
     "A prepared corpus, opened"

@@ -432,9 +432,9 @@ class TrainingRun(Run):
         optimizer = FusedAdam(groups, config.learning_rate, betas, config.epsilon)
         more = dict(device=device, group=group, micro_batch_size=micro_batch_size)
         super().__init__(model, config, config.steps, optimizer, **more)
-        network = data_parallel(model, group)  # measuring takes the model itself
+        network = data_parallel(model, self.group)  # measuring takes the model itself
         self.network = torch.compile(network, dynamic=False) if compiled else network
-        rows = max(1, config.batch_size // group.world_size)  # of this process
+        rows = max(1, config.batch_size // self.group.world_size)  # of this process
         self.micro_batch_size = self.size_of_micro_batches(rows, model_config.context)
         self.batches = self.clock = None
 

@@ -290,9 +290,6 @@ def hours_per_task(
             seconds = times["seconds"] * batch_size / size
             hours = epochs * (count // batch_size) * seconds / 3600
             row = {"task": name, "examples": count}
-            row |= {
-                "tokens per step": batch_size * ids.numel(),
-                "seconds per step": seconds,
-            }
-            rows.append(row | {"hours": hours})
+            row |= {"tokens per step": batch_size * ids.numel()}
+            rows.append(row | {"seconds per step": seconds, "hours": hours})
     return rows

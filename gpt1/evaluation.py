@@ -11,6 +11,7 @@ __all__ = ['DETOKENIZING', 'perplexity', 'token_losses', 'bits_per_byte', 'Unigr
 # %% ../nbs/09_evaluation.ipynb #1509332b
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -268,7 +269,8 @@ def read_published(
     name: str,  # wikitext, ptb or lambada
 ) -> list[str]:  # documents as published; of LAMBADA the passages
     "The documents of a published file"
-    lines = Path(path).expanduser().read_text(encoding="utf8").strip("\n").split("\n")
+    text = Path(os.path.expanduser(path)).read_text(encoding="utf8")
+    lines = text.strip("\n").split("\n")
     if name == "lambada":
         return [json.loads(line)["text"] for line in lines if line]
     return ["\n".join(lines[n : n + 100]) for n in range(0, len(lines), 100)]
@@ -340,7 +342,7 @@ def read_pronouns(
     path: str | Path,  # a file such as test.c.txt of Rahman and Ng
 ) -> list[Question]:
     "Four lines a question: sentence, pronoun, candidates with a comma, the right one"
-    text, questions = Path(path).expanduser().read_text(encoding="utf8"), []
+    text, questions = Path(os.path.expanduser(path)).read_text(encoding="utf8"), []
     for block in re.findall(r"(.+)\n(.+)\n(.+),(.+)\n(.+)", text):
         sentence, pronoun, *both, right = map(str.strip, block)
         questions.append(pronoun_question(sentence, pronoun, both, both.index(right)))

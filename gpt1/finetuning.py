@@ -10,6 +10,7 @@ __all__ = ['InputTransformations', 'with_special_tokens', 'Example', 'collate', 
 import copy
 import csv
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -275,7 +276,7 @@ def read_story_cloze(
 ) -> list[Story]:
     "Rows of a published file (`datasets.py`, `_rocstories`); `UserError` for another format"
     try:
-        with open(Path(path).expanduser(), encoding="utf8", newline="") as file:
+        with open(os.path.expanduser(path), encoding="utf8", newline="") as file:
             rows = list(csv.reader(file))[1:]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = f"cannot read {path}: {error}"

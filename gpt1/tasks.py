@@ -10,6 +10,7 @@ __all__ = ['TASKS', 'f1', 'score_distribution', 'expected_score', 'pearson', 'sp
 import csv
 import json
 import lzma
+import os
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -259,7 +260,7 @@ def load_rows(
     "Rows of a task; `UserError` if there are none"
     if source is None:
         return _hub_rows(task, split)
-    path, part = Path(source).expanduser(), task.part if split != "train" else ""
+    path, part = Path(os.path.expanduser(source)), task.part if split != "train" else ""
     half = "test" if split == "test" else "val"
     names = task.files.format(split=split, part=part, half=half).split("|")
     if not path.is_file():

@@ -289,8 +289,6 @@ def _find_data(folder, options, group):
     restarted = os.environ.get("TORCHELASTIC_RESTART_COUNT") not in (None, "", "0")
     is_new = options["fresh"] and group.is_main_process and not restarted
     before = {} if is_new else _read_run(folder)
-    if "tokenizer" in before:  # earlier versions noted a size beside it
-        before.pop("vocab_size", None)
     asked, data, run_data = _pick(options, _RECORDED), options["data"], folder / "data"
     _scale.checkpoints.check_trained_here(folder, before)
     is_gone = not (exists(data) or _is_prepared(run_data))

@@ -230,9 +230,10 @@ def evaluate_loss(
     *,
     batch_size: int = 16,  # windows at a time
     windows: int | None = None,  # measure on the first so many windows; None for all
-    group: ProcessGroup = ProcessGroup(),  # processes that share the windows
+    group: ProcessGroup | None = None,  # processes that share the windows; None: one
 ) -> float:  # nats per token, the same in all processes
     "`gpt1.training.evaluate_loss`, with a share of the windows for each process"
+    group = group or ProcessGroup()
     share = dict(rank=group.rank, world_size=group.world_size)
     part = evaluate_alone(model, stream, batch_size, windows, **share)
     return group.all_reduce(torch.tensor(part, dtype=torch.float64)).item()

@@ -271,7 +271,7 @@ def finetune(
     compiled: str = "auto",  # whether to compile: yes, no, or auto: on CUDA with Triton
     checkpoint_every: int = 500,  # steps between checkpoints; a measurement has one too
     metadata: dict | None = None,  # what else a checkpoint remembers, ready for JSON
-    fresh: bool | list[Path] = False,  # remove the checkpoints there, or these, first
+    fresh: bool | list[Path] = False,  # remove its checkpoints first, or these paths
     **settings,  # fields of `FineTuningConfig`
 ) -> list[dict]:  # step, epoch, loss and score, one row a measurement
     "Fine-tunes, resuming where a folder stopped; `UserError`, or `Stopped`"

@@ -22,7 +22,7 @@ from ..common import UserError
 from ..model import GPT
 
 # %% ../../nbs/scale/26_kernels.ipynb #8faaafff
-if not hasattr(torch.ops.gpt1, "random_words"):  # defining it again would free the first
+if not hasattr(torch.ops.gpt1, "random_words"):  # defining it anew would free the first
 
     @torch.library.custom_op(
         "gpt1::random_words", mutates_args=(), tags=(torch.Tag.nondeterministic_seeded,)

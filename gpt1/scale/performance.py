@@ -265,7 +265,7 @@ def hours_per_task(
     device: str = "auto",  # auto, cpu, cuda, cuda:1 … or mps
     epochs: int = 3,  # as for `finetune`
     batch_size: int = 32,  # as for `finetune`
-    names: tuple[str, ...] = tuple(PUBLISHED),  # of tasks
+    names: tuple[str, ...] | None = None,  # of tasks; None for all
 ) -> list[dict]:  # task, examples, tokens and seconds per step, hours
     "Measures a few examples of each task: how long would its fine-tuning take?"
     import torch
@@ -275,7 +275,7 @@ def hours_per_task(
 
     device, rows, V = finetuning.choose_device(device), [], model.config.vocab_size
     with runs.pytorch_to_itself(device):
-        for name in names:
+        for name in names or PUBLISHED:
             task, (count, T) = TASKS[name], PUBLISHED[name]
             S = len(task.labels) if task.answers else 1 + (task.form == "similarity")
             ids = torch.randint(V, (S, min(T, model.config.context)))
@@ -290,9 +290,6 @@ def hours_per_task(
             seconds = times["seconds"] * batch_size / size
             hours = epochs * (count // batch_size) * seconds / 3600
             row = {"task": name, "examples": count}
-            row |= {
-                "tokens per step": batch_size * ids.numel(),
-                "seconds per step": seconds,
-            }
-            rows.append(row | {"hours": hours})
+            row |= {"tokens per step": batch_size * ids.numel()}
+            rows.append(row | {"seconds per step": seconds, "hours": hours})
     return rows

@@ -325,14 +325,15 @@ class Run:
         *,
         device: torch.device,  # where to compute
         micro_batch_size: int | None = None,  # sequences at a time; None: what fits
-        group: ProcessGroup = ProcessGroup(),  # processes that train together
+        group: ProcessGroup | None = None,  # processes that train together; None: one
     ):
         "A subclass has `batches` and `save`; `config` has its settings"
         if micro_batch_size is not None:
             whole_number("micro_batch_size", micro_batch_size)
         self.micro_batch_size = micro_batch_size
         self.model, self.config, self.steps = model, config, steps
-        self.optimizer, self.device, self.group = optimizer, device, group
+        self.optimizer, self.device = optimizer, device
+        self.group = group or ProcessGroup()
         self.network = model  # what a step calls: this, or this compiled
         self.autocast = bfloat16_autocast(device, config.bfloat16)
         self.step, self.saved, self.recent, self.signals = 0, 0, [], []
@@ -421,7 +422,7 @@ class TrainingRun(Run):
 
     def __init__(
         self, model_config, config, device, *,
-        micro_batch_size=None, compiled=False, group=ProcessGroup(),
+        micro_batch_size=None, compiled=False, group=None,
     ):
         "A new network and its optimizer; the parameters are those of `train`"
         torch.manual_seed(config.seed)
@@ -431,9 +432,9 @@ class TrainingRun(Run):
         optimizer = FusedAdam(groups, config.learning_rate, betas, config.epsilon)
         more = dict(device=device, group=group, micro_batch_size=micro_batch_size)
         super().__init__(model, config, config.steps, optimizer, **more)
-        network = data_parallel(model, group)  # measuring takes the model itself
+        network = data_parallel(model, self.group)  # measuring takes the model itself
         self.network = torch.compile(network, dynamic=False) if compiled else network
-        rows = max(1, config.batch_size // group.world_size)  # of this process
+        rows = max(1, config.batch_size // self.group.world_size)  # of this process
         self.micro_batch_size = self.size_of_micro_batches(rows, model_config.context)
         self.batches = self.clock = None
 
@@ -543,7 +544,7 @@ def train(
     keep: int = 2,  # checkpoints to keep, beside the best
     tensorboard: bool = False,  # whether to write events for TensorBoard
     sample: Callable | None = None,  # takes the network, at measurements; returns text
-    group: ProcessGroup = ProcessGroup(),  # processes that train together
+    group: ProcessGroup | None = None,  # processes that train together; None: one
 ) -> dict:  # step, and valid_loss in nats per token (None if the log was removed)
     "Trains to the end, resuming where a run stopped; `UserError`, or `Stopped`"
     check_kind(data, "identity", "data opened by gpt1.open_prepared")
@@ -562,6 +563,7 @@ def train(
         )
     if tensorboard:
         tensorboard_writer()
+    group = group or ProcessGroup()
     options = dict(micro_batch_size=micro_batch_size, group=group)
     options["compiled"] = wants_compiling(compiled, device)
     plain_output()

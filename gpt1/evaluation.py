@@ -126,7 +126,7 @@ def interpolation_weight(
     q: np.ndarray,  # (n,) by the other, all greater than 0
     steps: int = 100,  # repetitions
 ) -> float:  # the weight λ of the first model
-    "The λ for which λp + (1-λ)q makes the tokens most probable, by EM"
+    "The λ for which λp + (1 - λ)q makes the tokens most probable, by EM"
     weight = 0.5
     for _ in range(steps):
         weight = float(np.mean(weight * p / (weight * p + (1 - weight) * q)))

@@ -14,7 +14,8 @@ end
 
 local UNITS = set_of("% B kB KB MB GB TB KiB MiB GiB kB/s MB/s GB/s ns µs μs ms s seconds minutes hours days weeks months "
   .. "second minute hour day week month thousand million billion bytes bits nats tokens tokens/s steps FLOPs MFLOPs GFLOPs")
-local COUNTED = set_of("table tables figure figures section sections equation equations notebook notebooks exercise chapter")
+local COUNTED = set_of("table tables figure figures section sections equation equations notebook notebooks exercise chapter step")
+local ENDINGS = set_of("ipynb py json jsonl txt") -- of files
 local SIGNS = set_of("= ± ×")
 
 local function nowrap(content)
@@ -81,6 +82,8 @@ local function code(element)
     if utf8.len(word) > SHORT then -- breaks at dots, at underscores only in a part that is still long
       return (escaped(word):gsub("[%w%)%]_][./]+%f[%w_]", "%0\0"):gsub("%Z+", function(part)
         return utf8.len(part) > SHORT and part:gsub("%w_+%f[%w]", "%0\0") or nil
+      end):gsub("%.%z(%l+)$", function(ending)
+        return ENDINGS[ending] and "." .. ending or nil
       end):gsub("%z", "<wbr>"))
     end
     return word:find("-", 1, true) and '<span class="nowrap">' .. escaped(word) .. "</span>" or escaped(word)
@@ -90,6 +93,13 @@ end
 
 local function is_inline_math(element)
   return element.t == "Math" and element.mathtype == "InlineMath"
+end
+
+-- GPT-1, STS-B, 32-bit: names that stay on one line
+local function name(element)
+  local text = element.text
+  local joined = text:find("%u%w*%-%d") or text:find("%u%-%u") or text:find("^%W*%d+%-bit")
+  return joined and utf8.len(text) <= SHORT and nowrap({ element }) or element
 end
 
 -- A word: what stands between two spaces; with a formula in it, it stays on one line
@@ -104,7 +114,8 @@ local function finished(word)
     end
   end
   local content = word:map(function(element)
-    return element.t == "Math" and formula(element) or element.t == "Code" and code(element) or element
+    local mend = { Math = formula, Code = code, Str = name }
+    return mend[element.t] and mend[element.t](element) or element
   end)
   if has_formula and #word > 1 and length <= SHORT then
     return pandoc.Inlines({ nowrap(content) })
@@ -113,13 +124,15 @@ local function finished(word)
 end
 
 -- Whether a line must not break between two words: 3 MB, Table 5, λ = 0
-local function together(left, right)
+local function together(left, right, is_first)
   if not (left and right and left.t == "Str" and right.t == "Str") then
     return false
   end
   left, right = left.text, right.text
   local unit = right:gsub("[,.;:!?)]+$", "")
-  return left:find("%d$") and UNITS[unit]
+  return is_first and left:find("^%d%d$") -- 05 Data
+    or left == "et" and unit == "al"
+    or left:find("%d$") and UNITS[unit]
     or COUNTED[left:gsub("^%(", ""):lower()] and right:find("^%d")
     or SIGNS[right] and utf8.len(left) <= OPERAND
     or SIGNS[left] and utf8.len(right) <= OPERAND
@@ -129,7 +142,7 @@ local function glue(inlines)
   local result, word = pandoc.Inlines({}), pandoc.Inlines({})
   for at, element in ipairs(inlines) do
     local is_space = element.t == "Space" or element.t == "SoftBreak"
-    if is_space and together(inlines[at - 1], inlines[at + 1]) then
+    if is_space and together(inlines[at - 1], inlines[at + 1], at == 2) then
       word:insert(pandoc.Str("\u{a0}"))
     elseif is_space or element.t == "LineBreak" then
       result:extend(finished(word))

@@ -119,9 +119,19 @@ def parameter(text):
     return typed, comment[1] if comment else ""
 
 
-def signature(code, base=None):
+def keyword_only(lines, number):
+    "The first parameter after a bare `*`, which nbdev leaves out, of what a line of a module defines; or None"
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if getattr(node, "lineno", None) == number and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            if isinstance(node, ast.ClassDef):
+                node = next((one for one in node.body if getattr(one, "name", "") == "__init__"), None)
+            if node and node.args.kwonlyargs and not node.args.vararg:
+                return node.args.kwonlyargs[0].arg
+
+
+def signature(code, base=None, keyword=None):
     """nbdev's signature, one parameter a line once it does not fit on one, with short types. With a base, it is a class's;
-    one without parameters of its own is shown with its bases."""
+    one without parameters of its own is shown with its bases. A bare `*` stands before `keyword`."""
     lines = code.split("\n")
     first = lines[0].index("(")
     start, end = lines[0][: first + 1], re.search(r"\)(?:->(?P<kind>.*?))?:(?: # (?P<doc>.*))?$", lines[-1])
@@ -135,6 +145,10 @@ def signature(code, base=None):
         if comment and found:
             found[-1] = found[-1][0], " # ".join(comment)
         rows += found
+    for at, (name, _) in enumerate(rows):
+        if keyword and re.match(rf"{keyword}\b", name):
+            rows.insert(at, ("*", ""))
+            break
     kind = f" -> {short_types(end['kind'])}" if end["kind"] and not base else ""
     doc = f"  # {end['doc']}" if end["doc"] else ""
     if base:
@@ -342,13 +356,15 @@ class Site(Processor):
 
     def mend_signature(self, match):
         "The signature of what `show_doc` shows; a class, by its line in the module, is called one"
-        base = None
+        base = keyword = None
         if match["url"]:
-            for line in self.module(match["url"])[int(match["line"]) - 1 :]:
+            lines, first = self.module(match["url"]), int(match["line"])
+            for number, line in enumerate(lines[first - 1 :], first):
                 if definition := re.match(r"\s*(?:async )?(def|class) \w+(?:\((.*)\))?", line):
                     base = (definition[2] or "object") if definition[1] == "class" else None
+                    keyword = keyword_only(lines, number)
                     break
-        return f"{match['head']}```python\n{signature(match['code'], base)}\n```"
+        return f"{match['head']}```python\n{signature(match['code'], base, keyword)}\n```"
 
     def prose(self, text):
         "Links in Markdown that is not code"

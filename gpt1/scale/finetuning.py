@@ -210,9 +210,9 @@ class FineTuningRun(Run):
         row = {"step": self.step, "epoch": self.step / self.per_epoch}
         row |= {"loss": float(np.mean(self.losses)), "score": score}
         self.history, self.losses = [*self.history, row], []
-        words = "epoch {epoch:.2f}: loss {loss:.3f}, score {score:.4f}"
+        words = "seed {seed}, epoch {epoch:.2f}: loss {loss:.3f}, score {score:.4f}"
         with suppress(OSError):  # the terminal may be gone
-            tqdm.write(words.format(**row))
+            tqdm.write(words.format(seed=self.config.seed, **row))
         return True
 
     def save(self):

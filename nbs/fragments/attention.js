@@ -17,7 +17,7 @@ show(`<style>
   background: none; border: 2px solid var(--faint); min-width: 2.6rem; }
 .tokens button[aria-pressed=true] { border-color: currentColor; }
 .tokens small { font-variant-numeric: tabular-nums; opacity: .85; }
-.future .token { opacity: .5; }
+.future .token { opacity: .7; }
 </style>
 ${single ? "" : "<p>block.head</p>"}<div class="heads">${single ? "" : maps.flatMap((heads, b) => heads.map((rows, h) =>
   `<button data-block="${b}" data-head="${h}" title="block ${b + 1}, head ${h + 1}"

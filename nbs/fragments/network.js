@@ -310,6 +310,7 @@ textarea { width: 100%; font: inherit; color: inherit; background: none; border:
 .tokens button[aria-pressed=true] { border-color: currentColor; }
 .tokens .new .token { color: var(--accent); font-weight: 600; }
 .tokens small, .bars .number { font-variant-numeric: tabular-nums; font-size: .78em; opacity: .9; }
+#load { margin-bottom: .6rem; }
 .future .token { opacity: .7; }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: .15rem .6rem;
   align-items: center; }

@@ -131,7 +131,7 @@ local function together(left, right, is_first)
   left, right = left.text, right.text
   local unit = right:gsub("[,.;:!?)]+$", "")
   return is_first and left:find("^%d%d$") -- 05 Data
-    or left == "et" and unit == "al"
+    or left == "et" and right:find("^al%.")
     or left:find("%d$") and UNITS[unit]
     or COUNTED[left:gsub("^%(", ""):lower()] and right:find("^%d")
     or SIGNS[right] and utf8.len(left) <= OPERAND

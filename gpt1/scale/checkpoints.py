@@ -161,7 +161,7 @@ def read_checkpoint(
 def newest_checkpoint(
     folder: str | Path,  # the folder of a run
     *,
-    files: tuple[str, ...] = CHECKPOINT_FILES,  # those to check; () for a quick look
+    files: tuple[str, ...] = CHECKPOINT_FILES,  # to check; () for none
     quiet: bool = False,  # whether to pass over damaged ones in silence
 ) -> tuple[Path | None, dict]:  # the newest whole one, its metadata; None, {} if none
     "The checkpoint to use; names damaged ones, `UserError` if there are only such"

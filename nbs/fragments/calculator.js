@@ -84,7 +84,8 @@ of the memory free.` : "<b>It does not fit.</b>") + ` With a tenth left free,
   const speed = tflops * 1e12 * utilisation / 100 / flops_per_token(network);
   const length = BYTES_PER_TOKEN.get(network.vocab_size);
   $("#speed").value = Math.round(speed).toLocaleString("en");
-  $("#days").value = (text * 1e9 / length / speed / 86400).toFixed(2);
+  const days = text * 1e9 / length / speed / 86400;
+  $("#days").value = days.toFixed(days < 1 ? 2 : 1);
 }
 
 function take_machine() { // and what suits it

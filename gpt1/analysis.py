@@ -49,7 +49,7 @@ def transfer(
     layers: int | None,  # blocks to carry over; 0: embeddings only; None: nothing
     seed: int = 0,  # decides the fresh weights
 ) -> GPT:  # a new network on the same device
-    "Embeddings and first blocks as pre-trained, the rest fresh (`train.py`, `n_transfer`)"
+    "Embeddings and first blocks pre-trained, the rest fresh (`train.py`, `n_transfer`)"
     weights, most = model.state_dict(), len(model.blocks)
     if layers is not None and layers not in range(most + 1):
         raise UserError(
@@ -84,7 +84,7 @@ def layer_scores(
     seeds: Sequence[int] = range(3),  # one run for each
     **options,  # of `finetune`
 ) -> dict[int | None, list[float]]:  # {blocks carried over: scores, one for each seed}
-    "Fine-tune with nothing, the embeddings, the first block … carried over (Figure 2, left)"
+    "Fine-tune with nothing, embeddings, first block … carried over (Figure 2, left)"
     return {
         layers: [
             fine_tuned_score(transfer(model, layers, seed), data, seed, **options)
@@ -101,7 +101,7 @@ def pretrain(
     every: int,  # steps from checkpoint to checkpoint
     **options,  # of `fit`
 ) -> tuple[dict[int, dict], list[dict]]:  # {steps made: weights}, the history of `fit`
-    "Train by `fit`, and keep copies of the weights in memory, the first before any step"
+    "Train by `fit` and keep copies of the weights in memory, the first before any step"
     checkpoints = {}
 
     def watched(step):
@@ -138,7 +138,7 @@ def zero_shot_scores(
 
 # %% ../nbs/13_analysis.ipynb #f5ab8a0a
 class LSTMLanguageModel(GPT):
-    "One LSTM, initialised by PyTorch, in place of the blocks; all else as in `GPT` (Table 5)"
+    "An LSTM instead of blocks, initialised by PyTorch; all else as in `GPT` (Table 5)"
 
     def __init__(
         self,

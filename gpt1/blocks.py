@@ -21,7 +21,7 @@ def gelu(
 
 # %% ../nbs/03_blocks.ipynb #a254166b
 class MLP(nn.Module):
-    "Two linear layers with GELU between, applied to each token by itself (`train.py`, `mlp`)"
+    "Two linear layers with GELU between, on each token by itself (`train.py`, `mlp`)"
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class MLP(nn.Module):
 
 # %% ../nbs/03_blocks.ipynb #126e769a
 class Block(nn.Module):
-    "One layer of GPT-1, normalised after each sum (paper, section 3.1; `train.py`, `block`)"
+    "One layer, normalised after each sum (paper, section 3.1; `train.py`, `block`)"
 
     def __init__(
         self,

@@ -22,12 +22,12 @@ from pathlib import Path
 
 # %% ../nbs/common.ipynb #0f4e2d09
 class UserError(ValueError):
-    "A mistake the user can mend, said in one line: what is wrong, what was expected, what to do"
+    "What the user can mend, in one line: what is wrong, what was expected, what to do"
 
 
 @contextmanager
 def one_line_errors():
-    "For commands: a `UserError` or a file's `OSError` is one line, exit status 1; Ctrl-C 130"
+    "For commands: a `UserError` or file's `OSError` is one line, status 1; Ctrl-C 130"
     try:
         yield
         if sys.stdout is not None:  # it may be closed
@@ -53,7 +53,7 @@ def one_line_errors():
 def write_atomically(
     path: str | Path,  # the file to write; missing folders are made
 ) -> Iterator[Path]:  # the temporary path to write to
-    "Gives a temporary path, in the end renamed to `path`; `UserError` if it can't be written"
+    "A temporary path, in the end renamed to `path`; `UserError` if it can't be written"
     # a link stays one
     path = Path(os.path.realpath(path) if os.path.islink(path) else path)
     if os.path.exists(path) and not os.path.isfile(path):  # a folder, a device, a pipe
@@ -94,7 +94,7 @@ def _end_with_parent():
 
 
 def start_worker() -> None:
-    "In a new worker process: its parent alone gets the signals of a terminal; it ends with that"
+    "In a new worker: its parent alone gets a terminal's signals; it ends with that"
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -110,7 +110,7 @@ UNDER_MAIN = ', in a script below `if __name__ == "__main__":`'
 def evaluation_mode(
     model,  # an `nn.Module`
 ):
-    "Inside, the network is in evaluation mode without gradients; afterwards it is as before"
+    "Inside, the network is in evaluation mode without gradients; afterwards as before"
     import torch
 
     modes = [(module, module.training) for module in model.modules()]
@@ -128,7 +128,7 @@ def seed_step(
     step: int,  # number of the step
     rank: int = 0,  # which of several processes this is
 ) -> None:
-    "Seed PyTorch's generators for one step: what it draws depends on these numbers alone"
+    "Seed PyTorch's generators for a step: what it draws depends on these numbers alone"
     import torch
 
     key = f"{seed} {step} {rank}" if rank else f"{seed} {step}"
@@ -161,7 +161,7 @@ def plot_style() -> None:
 def table(
     rows: list[dict],  # one dictionary a row; the keys of the first are the headings
 ):  # `IPython.display.Markdown`: a table in JupyterLab, on GitHub and on the site
-    "Rows as a Markdown table; numbers aligned right, integers with commas, floats four digits"
+    "A Markdown table; numbers aligned right, integers with commas, floats four digits"
     from IPython.display import Markdown
 
     def cell(value):

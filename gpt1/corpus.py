@@ -31,7 +31,7 @@ from .common import UNDER_MAIN, UserError, start_worker, write_text
 def docstrings_in(
     source: bytes,  # a Python file
 ) -> list[str]:  # docstrings of its module, classes and functions, from top to bottom
-    "Docstrings of a file that uses three quotes, read without running it; none if it does not parse"
+    "Docstrings of a file with triple quotes, which is not run; none if it can't parse"
     if b'"""' not in source and b"'''" not in source:
         return []
     try:
@@ -56,7 +56,7 @@ def docstrings_in(
 def documents(
     source: str | Path = "docstrings",  # docstrings; file (cut at blank lines); folder
 ) -> list[str]:  # the documents
-    "Documents of the docstrings, of a text file, or of a folder; `UserError` if there are none"
+    "Documents of the docstrings, a text file or a folder; `UserError` if it has none"
     if source == "docstrings":
         return [row["text"] for row in docstring_documents()]
     path, texts = Path(os.path.expanduser(source)), []
@@ -109,7 +109,7 @@ _FENCED = re.compile(r"^[ ]*```.*?^[ ]*```[ ]*$", re.DOTALL | re.MULTILINE)
 def drop_sections(
     docstring: str,  # a cleaned docstring (no common indentation)
 ) -> str:  # the same without its technical sections and fenced code
-    "Drops tables of parameters, examples and the like, in NumPy's, Google's and Markdown's style"
+    "Drops parameters, examples and the like, in NumPy's, Google's and Markdown's style"
     text = docstring.expandtabs(4).rstrip() + "\n"
     for pattern in (_FENCED, _UNDERLINED, _HEADED):
         text = pattern.sub("\n", text)
@@ -127,7 +127,7 @@ _BULLET = re.compile(r"^(?:[-*+•]|\d+[.)])\s+")
 def paragraphs(
     text: str,  # a docstring without its sections
 ) -> list[str]:  # its paragraphs and list items, each on one line
-    "Cuts a docstring into paragraphs and leaves out code, doctests, directives and field lists"
+    "Cuts a docstring into paragraphs, without code, doctests, directives, field lists"
     # dropping: the indentation of what announced the block
     found, current, dropping = [], [], None
     for line in text.split("\n"):
@@ -193,7 +193,7 @@ _PLAIN_WORD = re.compile(r"[\"'(]*[A-Za-z][a-z]*(?:[-'’/][A-Za-z]+)*[.,;:!?)\"
 def is_prose(
     paragraph: str,  # one paragraph on one line
 ) -> bool:  # whether it reads like an English sentence or several
-    "Whether a paragraph is English prose, by its first and last characters and its kinds of words"
+    "Whether a paragraph is English prose, by its two ends and its kinds of words"
     words = paragraph.split()
     if not 6 <= len(words) <= 800 or any(
         mark in paragraph for mark in ("http", "\\", "$", ">>>", "==", "__")
@@ -227,7 +227,7 @@ _ROOTS = (
 def distributions_to_read(
     roots: list[str] = _ROOTS,  # names of distributions to start from
 ) -> dict[str, metadata.Distribution]:  # {normalised name: distribution}, sorted
-    "The installed distributions among `roots` and all that they require, by their metadata"
+    "The installed distributions among `roots` and all they require, by their metadata"
     from packaging.requirements import Requirement
 
     found, queue = {}, list(roots)
@@ -253,7 +253,7 @@ _SKIPPED = frozenset(
 
 
 def python_files() -> list[tuple[str, Path]]:  # pairs of a name and a path, sorted
-    "The Python files of the standard library and `distributions_to_read`, without tests and copies"
+    "Files of the standard library and `distributions_to_read`; no tests, no copies"
     library = Path(sysconfig.get_path("stdlib"))
     files = [
         ("python/" + path.relative_to(library).as_posix(), path)
@@ -269,7 +269,7 @@ def python_files() -> list[tuple[str, Path]]:  # pairs of a name and a path, sor
 #| code-fold: true
 #| code-summary: "The code"
 def _begin():
-    "In a worker: the parent gets Ctrl-C, and what is read is too little for the collector"
+    "In a worker: the parent gets Ctrl-C; too little is read for the garbage collector"
     start_worker()
     gc.disable()
 
@@ -318,7 +318,7 @@ _STEPS += (distributions_to_read, python_files, _prose_of_file, read_docstrings)
 
 
 def docstrings_fingerprint() -> str:  # 16 hexadecimal digits
-    "Hash of all that decides the docstrings corpus: versions of the packages and the rules above"
+    "Hash of all that decides the docstrings corpus: package versions, the rules above"
     versions = [
         f"{name} {package.version}" for name, package in distributions_to_read().items()
     ]

@@ -199,7 +199,8 @@ def confidence_interval(
     else:
         samples = (rng.integers(n, size=n) for _ in range(1000))
         values = [statistic(*(column[rows] for column in columns)) for rows in samples]
-        method = "linear" if np.isfinite(values).all() else "nearest"  # not between infinities
+        # not between infinities
+        method = "linear" if np.isfinite(values).all() else "nearest"
         ends = np.percentile(values, [2.5, 97.5], method=method)
     return float(ends[0]), float(ends[1])
 

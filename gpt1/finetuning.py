@@ -129,7 +129,7 @@ def task_loss(
 
 # %% ../nbs/11_finetuning.ipynb #aad209f5
 class TaskModel(nn.Module):
-    "A pre-trained network with a linear layer (paper, section 3.2; `train.py`, `model`)"
+    "A pre-trained network and a linear layer (paper, section 3.2; `train.py`, `model`)"
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class TaskModel(nn.Module):
         ends: torch.Tensor,  # positions of `_classify_`, (N,), at least 1
         matrix: torch.Tensor,  # the token matrix, (V + 3, C)
     ) -> torch.Tensor:  # nats
-        "Mean over the sequences of the mean loss of their tokens (`train.py`, `lm_losses`)"
+        "Mean over sequences of the mean loss of their tokens (`train.py`, `lm_losses`)"
         positions = torch.arange(1, ids.shape[1], device=ids.device)
         targets = ids[:, 1:].masked_fill(positions > ends[:, None], -100)  # no padding
         losses = self.transformer.token_losses(hidden[:, :-1], targets, matrix)
@@ -274,7 +274,7 @@ class Story:
 def read_story_cloze(
     path: str | Path,  # a CSV file of Story Cloze, as published
 ) -> list[Story]:
-    "Rows of a published file (`datasets.py`, `_rocstories`); `UserError` for another format"
+    "Rows of a published file (`datasets.py`, `_rocstories`); `UserError` for any other"
     try:
         with open(os.path.expanduser(path), encoding="utf8", newline="") as file:
             rows = list(csv.reader(file))[1:]

@@ -62,7 +62,7 @@ def preset(
     name: str,  # tiny, mini, small, medium or gpt1
     **changes,  # fields of `GPTConfig` to change; the others stay as they are
 ) -> GPTConfig:  # the sizes
-    "A named configuration, with changes; `UserError` for a name that is not in `PRESETS`"
+    "A named configuration, with changes; `UserError` for a name not in `PRESETS`"
     if name not in PRESETS:
         raise UserError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
     return replace(PRESETS[name], **changes)
@@ -90,7 +90,7 @@ class GPT(nn.Module):
     def initialise(
         module: nn.Module,  # one part of the network
     ) -> None:
-        "Weights from N(0, 0.02), biases 0 (paper, section 4.1); layer norms stay 1 and 0"
+        "Weights N(0, 0.02), biases 0 (paper, section 4.1); layer norms stay 1 and 0"
         if isinstance(module, (nn.Linear, nn.Embedding)):
             nn.init.normal_(module.weight, std=0.02)
         if isinstance(module, nn.Linear):
@@ -176,7 +176,7 @@ def flops_per_token(
     context: int | None = None,  # length T of the sequences; None: `config.context`
     training: bool = True,  # count forward and backward pass, or only the forward pass
 ) -> int:  # floating-point operations for one token
-    "Operations of the matrix products, two for each multiply-add, masked scores included"
+    "Operations of the matrix products, two per multiply-add, masked scores included"
     C, T = config.width, config.context if context is None else context
     matrices = (
         config.layers * (4 * C * C + 2 * C * config.inner) + config.vocab_size * C

@@ -51,7 +51,7 @@ def parameter_groups(
     model: torch.nn.Module,  # the network
     weight_decay: float,  # λ for the matrices
 ) -> list[dict]:  # two groups for the optimizer, those without members left out
-    "Matrices (embeddings too) with weight decay; biases and gains without (paper, section 4.1)"
+    "Matrices, embeddings too, with weight decay; the rest without (paper, section 4.1)"
     parameters = list(model.parameters())
     groups = [
         dict(params=[p for p in parameters if p.dim() > 1], weight_decay=weight_decay),
@@ -79,7 +79,7 @@ def linear_schedule(
     peak: float,  # the rate that would be the peak without warm-up
     warmup: float = 0.002,  # share of the steps that are warm-up
 ) -> float:  # the rate of this step
-    "Linear decay to 0, times a linear warm-up (`opt.py`, `warmup_linear`; paper, section 4.1)"
+    "Linear warm-up times decay to 0 (`opt.py`, `warmup_linear`; paper, section 4.1)"
     x = step / steps
     return peak * (1 - x) * (min(1.0, x / warmup) if warmup else 1.0)
 

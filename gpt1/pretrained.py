@@ -202,7 +202,7 @@ def weights_among(
     tensors: dict[str, torch.Tensor],  # by their names in the file
     config: GPTConfig,  # the sizes
 ) -> dict[str, torch.Tensor]:  # by their names without `transformer.`
-    "Leaves out masks, positions and the tied output layer; `UserError` if that is not tied"
+    "Leaves out masks, positions and the output layer; `UserError` if that is not tied"
     masks = [f"h.{layer}.attn.bias" for layer in range(config.layers)]
     others = {"position_ids", "lm_head.weight", *masks}
     short = {name.removeprefix("transformer."): t for name, t in tensors.items()}

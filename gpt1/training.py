@@ -29,7 +29,7 @@ def update(
     world_size: int = 1,  # processes that share the batch; if several, a DDP model
     autocast=None,  # for the forward pass, as `torch.autocast("cpu", torch.bfloat16)`
 ) -> tuple[torch.Tensor, torch.Tensor]:  # loss in nats, gradient norm before clipping
-    "One step: forward, backward, clip, change the weights (paper, section 4.1; `opt.py`)"
+    "One step: forward, backward, clip, change weights (paper, section 4.1; `opt.py`)"
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     size = len(inputs) if micro_batch_size is None else micro_batch_size
     assert size > 0 and grad_clip > 0, (size, grad_clip)
@@ -59,7 +59,7 @@ def evaluate_loss(
     rank: int = 0,  # which of several processes this is
     world_size: int = 1,  # processes that share the windows
 ) -> float:  # nats per token; with several processes the parts of all add up to it
-    "Mean loss over windows side by side; what is left after the last whole window is not counted"
+    "Mean loss over windows side by side; ids after the last whole one are not counted"
     if len(stream) < 2:
         raise UserError(
             f"the validation text has {len(stream)} ids, at least 2 are needed"

@@ -471,8 +471,8 @@ def cost_of(
         return None
     count, size = OPENWEBTEXT_SIZE.values()
     return (
-        f"openwebtext: {count:,} documents, {size / 1e9:.0f} GB of text. Downloaded, it "
-        "takes about 54 GB of disk in the cache of `datasets`, and its ids another "
+        f"openwebtext: {count:,} documents, {size / 1e9:.0f} GB of text. Downloaded, "
+        "it takes about 54 GB of disk in the cache of `datasets`, and its ids another "
         "18 GB; streamed, nothing but the ids. Expect hours, mostly for the download."
     )
 

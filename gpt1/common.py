@@ -22,7 +22,7 @@ from pathlib import Path
 
 # %% ../nbs/common.ipynb #0f4e2d09
 class UserError(ValueError):
-    "What the user can mend, in one line: what is wrong, what was expected, what to do"
+    "A mistake told in one line: what is wrong, what was expected, what to do"
 
 
 @contextmanager

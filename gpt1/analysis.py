@@ -138,7 +138,7 @@ def zero_shot_scores(
 
 # %% ../nbs/13_analysis.ipynb #f5ab8a0a
 class LSTMLanguageModel(GPT):
-    "An LSTM instead of blocks, initialised by PyTorch; all else as in `GPT` (Table 5)"
+    "An LSTM instead of blocks and positions, initialised by PyTorch (Table 5)"
 
     def __init__(
         self,

@@ -94,7 +94,7 @@ def _end_with_parent():
 
 
 def start_worker() -> None:
-    "In a new worker: its parent alone gets a terminal's signals; it ends with that"
+    "In a new worker: only its parent gets a terminal's signals; it ends with the parent"
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -51,7 +51,7 @@ def parameter_groups(
     model: torch.nn.Module,  # the network
     weight_decay: float,  # λ for the matrices
 ) -> list[dict]:  # two groups for the optimizer, those without members left out
-    "Matrices, embeddings too, with weight decay; biases and gains without (section 4.1)"
+    "Weight decay for matrices, none for biases and gains (paper, section 4.1)"
     parameters = list(model.parameters())
     groups = [
         dict(params=[p for p in parameters if p.dim() > 1], weight_decay=weight_decay),

@@ -122,7 +122,7 @@ def parameter(text):
 def keyword_only(lines, number):
     "The first parameter after a bare `*`, which nbdev leaves out, of what a line of a module defines; or None"
     for node in ast.walk(ast.parse("\n".join(lines))):
-        if getattr(node, "lineno", None) == number and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        if getattr(node, "lineno", None) == number and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             if isinstance(node, ast.ClassDef):
                 node = next((one for one in node.body if getattr(one, "name", "") == "__init__"), None)
             if node and node.args.kwonlyargs and not node.args.vararg:
@@ -146,7 +146,7 @@ def signature(code, base=None, keyword=None):
             found[-1] = found[-1][0], " # ".join(comment)
         rows += found
     for at, (name, _) in enumerate(rows):
-        if keyword and re.match(rf"{keyword}\b", name):
+        if keyword and re.match(rf"{keyword}\b", name) and ("*", "") not in rows:
             rows.insert(at, ("*", ""))
             break
     kind = f" -> {short_types(end['kind'])}" if end["kind"] and not base else ""

@@ -275,7 +275,7 @@ def hours_per_task(
 
     device, rows, V = finetuning.choose_device(device), [], model.config.vocab_size
     with runs.pytorch_to_itself(device):
-        for name in names or PUBLISHED:
+        for name in PUBLISHED if names is None else names:
             task, (count, T) = TASKS[name], PUBLISHED[name]
             S = len(task.labels) if task.answers else 1 + (task.form == "similarity")
             ids = torch.randint(V, (S, min(T, model.config.context)))

@@ -402,6 +402,10 @@ def stop_signals(
                 before[number] = previous
                 signal.signal(number, stop)
         yield
+    except RuntimeError as error:  # a signal inside `wait` leaves a lock in disorder
+        if isinstance(error.__context__, Stopped):
+            raise error.__context__ from None
+        raise
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)

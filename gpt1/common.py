@@ -12,6 +12,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -170,8 +171,11 @@ def table(
         whole = isinstance(value, Integral) or abs(value) >= 999.95
         return f"{value:,.0f}" if whole else f"{value:#.4g}"
 
-    first = rows[0].values()
-    rules = ["--:" if isinstance(value, Real) else ":--" for value in first]
+    number = re.compile(r"[-−+±<\d.,% ]+")  # also 57% and +7.3 ± 4.9
+    rules = [
+        "--:" if isinstance(value, Real) or number.fullmatch(str(value)) else ":--"
+        for value in rows[0].values()
+    ]
     lines = [[*rows[0]], rules]
     lines += [[cell(row[key]) for key in rows[0]] for row in rows]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))

@@ -13,7 +13,7 @@ local function set_of(words)
 end
 
 local UNITS = set_of("% B kB KB MB GB TB KiB MiB GiB kB/s MB/s GB/s ns µs μs ms s seconds minutes hours days weeks months "
-  .. "second minute hour day week month thousand million billion bytes bits nats tokens tokens/s steps FLOPs MFLOPs GFLOPs")
+  .. "second minute hour day week month thousand million billion bytes bits nats tokens tokens/s steps GPUs FLOPs MFLOPs GFLOPs")
 local COUNTED = set_of("table tables figure figures section sections equation equations notebook notebooks exercise chapter step")
 local ENDINGS = set_of("ipynb py json jsonl txt") -- of files
 local SIGNS = set_of("= ± ×")
@@ -95,10 +95,10 @@ local function is_inline_math(element)
   return element.t == "Math" and element.mathtype == "InlineMath"
 end
 
--- GPT-1, STS-B, 32-bit: names that stay on one line
+-- GPT-1, STS-B, 32-bit, 2.5e-4: names and numbers that stay on one line
 local function name(element)
   local text = element.text
-  local joined = text:find("%u%w*%-%d") or text:find("%u%-%u") or text:find("^%W*%d+%-bit")
+  local joined = text:find("%u%w*%-%d") or text:find("%u%-%u") or text:find("^%W*%d+%-bit") or text:find("%de%-%d")
   return joined and utf8.len(text) <= SHORT and nowrap({ element }) or element
 end
 
@@ -125,11 +125,14 @@ end
 
 -- Whether a line must not break between two words: 3 MB, Table 5, λ = 0
 local function together(left, right, is_first)
-  if not (left and right and left.t == "Str" and right.t == "Str") then
+  if not (left and right and right.t == "Str" and (left.t == "Str" or is_inline_math(left))) then
     return false
   end
+  local unit = right.text:gsub("[,.;:!?)]+$", "")
+  if left.t == "Math" then
+    return left.text:find("%d$") and UNITS[unit]
+  end
   left, right = left.text, right.text
-  local unit = right:gsub("[,.;:!?)]+$", "")
   return is_first and left:find("^%d%d$") -- 05 Data
     or left == "et" and right:find("^al%.")
     or left:find("%d$") and UNITS[unit]

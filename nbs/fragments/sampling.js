@@ -57,11 +57,13 @@ show(`<style>
 <button id="reset">Reset</button></div>
 <p id="drawn" aria-live="polite"></p>`);
 
+const grouped = n => n.toLocaleString("en");
+
 function change() {
   const temperature = +$("#temperature").value, p = +$("#top-p").value;
   const k = Math.round(V ** (+$("#top-k").value / STEPS));
   $("#t").value = temperature.toFixed(2);
-  $("#k").value = k === V ? `${V} (all)` : k;
+  $("#k").value = k === V ? `${grouped(V)} (all)` : grouped(k);
   $("#p").value = p.toFixed(2);
   current = distribution(temperature, k, p);
   counts = new Array(V).fill(0);
@@ -80,9 +82,10 @@ function draw_bars() {
 <span class="number">${counts[i] ? counts[i] + "×" : ""}</span>`).join("");
   const kept = current.filter(p => p > 0);
   const entropy = -kept.reduce((sum, p) => sum + p * Math.log(p), 0);
+  const open = Math.exp(entropy);
   const others = counts.reduce((a, b) => a + b, 0) - ranked.reduce((a, i) => a + counts[i], 0);
-  $("#summary").innerHTML = `<output id="kept">${kept.length}</output> of ${V} tokens can be
-drawn; the choice is as open as among <output id="open">${Math.exp(entropy).toFixed(2)}</output>
+  $("#summary").innerHTML = `<output id="kept">${grouped(kept.length)}</output> of ${grouped(V)} tokens can be
+drawn; the choice is as open as among <output id="open">${open.toFixed(open < 100 ? 2 : 0)}</output>
 equally probable ones. The marks show the probabilities without any rule.` + (others ? ` ${others}× another token.` : "");
 }
 

@@ -59,9 +59,10 @@ mkdir -p "$results"
 say() { echo "+ $*" >&2; "$@"; }
 
 prepare() {
-    # shellcheck disable=SC2046
-    say gpt1_prepare --data "$corpus" $([ -n "$learned" ] && echo "--vocab_size $learned" || echo "--tokenizer $vocabulary") \
-        $between --valid_fraction 0.001 --out "$out/data"
+    local words=(--tokenizer "$vocabulary")
+    [ -z "$learned" ] || words=(--vocab_size "$learned")
+    # shellcheck disable=SC2086
+    say gpt1_prepare --data "$corpus" "${words[@]}" $between --valid_fraction 0.001 --out "$out/data"
 }
 
 pretrain() {
@@ -100,13 +101,17 @@ few_passages() {                              # of RACE: a third, so that scorin
 import sys, tarfile
 
 with tarfile.open(sys.argv[1]) as archive:
-    archive.extractall(sys.argv[2], [file for file in archive if file.name.split("/")[-1][0] in "12"], filter="data")
+    archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
+    archive.extractall(sys.argv[2], [file for file in archive if file.name.split("/")[-1][0] in "12"])
 PYTHON
 }
 
 finetune() {
     local jobs=() seed task way
-    if [ "$run" = cores ] && [ -f "$published/race/middle.tar.xz" ]; then few_passages; fi
+    if [ "$run" = cores ]; then
+        if [ -f "$published/race/middle.tar.xz" ]; then few_passages
+        else echo "reproduce.sh: no $published/race/middle.tar.xz, so RACE is scored whole" >&2; fi
+    fi
     for seed in $(seq "$seeds"); do for task in $tasks; do for way in full no-pretraining no-auxiliary; do
         jobs+=("$way $task $seed")
     done; done; done

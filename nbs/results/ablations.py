@@ -40,12 +40,13 @@ from gpt1.training import update
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 UNITS = {"gpt1": 2048, "mini": 683, "tiny": 683}  # as many for the width as in the paper
 FOLDERS = {"sst2": "glue/SST-2", "cola": "glue/CoLA", "mrpc": "glue/MRPC", "stsb": "glue/STS-B"}
-FOLDERS |= {"snli": "nli/SNLI", "qnli": "nli/QNLI"}
-LIMITS = {  # examples to learn from, as in reproduce.sh, which has RACE as well
+FOLDERS |= {"snli": "nli/SNLI", "qnli": "nli/QNLI", "race-middle": "race"}
+LIMITS = {  # examples to learn from, as in reproduce.sh
     "card": dict(sst2=5000, snli=5000, qnli=5000, cola=10000, mrpc=10000, stsb=10000),
     "cores": dict(sst2=3000, snli=1500, qnli=800, cola=3500, mrpc=700, stsb=650),
     "tenth": dict(sst2=300),
 }
+LIMITS["card"]["race-middle"], LIMITS["cores"]["race-middle"] = 2000, 200
 MEASURED = {"card": 1_000_000, "cores": 200_000, "tenth": 20_000}  # tokens of held-out novels
 CARRIED = "sst2", "snli"  # the tasks for the layers
 
@@ -115,6 +116,8 @@ def tune(run, folder, way, steps, name, seed):
         model, tokenizer = load_model(folder / "pretrained", str(DEVICE))
         network = transfer(model, None if way == "nothing" else int(way.split()[0]), seed)
     task, source = TASKS[name], published() / FOLDERS[name]
+    if name == "race-middle" and (folder / "race").is_dir():  # as cut down for `cores`
+        source = folder / "race"
     rows, limit = [load_rows(task, split, source) for split in ("train", "dev")], LIMITS[run][name]
     rows[0] = random.Random(0).sample(rows[0], min(limit, len(rows[0])))
     train, dev = (examples(task, part, tokenizer, network.config.context) for part in rows)

@@ -2,7 +2,8 @@
 
 Usage, with the package installed, from anywhere: python nbs/results/card.py [FILE]
 It takes about five minutes on an H100. Notebooks 30 and 33 show what it wrote.
-`--small` is a rehearsal with a tiny network, which also runs on a CPU.
+`--short` leaves out fine-tuning and the second wave of steps. `--small` is a rehearsal with a
+tiny network, which also runs on a CPU.
 """
 
 import json
@@ -27,7 +28,7 @@ from gpt1.optimizer import Adam, parameter_groups
 from gpt1.scale import finetuning, kernels, performance, runs
 from gpt1.training import update
 
-SMALL = "--small" in sys.argv
+SMALL, SHORT = ("--small" in sys.argv), ("--short" in sys.argv)
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 PAPER = GPTConfig()
 if SMALL:
@@ -162,7 +163,7 @@ def contender(number):
 def contest(result, throughput, rounds=3):
     "Steps of all contenders, in turn, each in a process of its own"
     result["training"] = []
-    for wave in CONTENDERS:
+    for wave in CONTENDERS[::2] if SHORT else CONTENDERS:
         processes = {}
         for sizes in wave:
             command = [sys.executable, __file__, "--contender", json.dumps(sizes)]
@@ -325,7 +326,7 @@ def main():
     half = kernels.has_bfloat16(DEVICE)
     throughput = performance.matmul_throughput(DEVICE, half)
     result["products of the network's shapes, TFLOP/s"] = throughput / 1e12
-    for measure in (output_layer, adam, fine_tuning):
+    for measure in (output_layer, adam) if SHORT else (output_layer, adam, fine_tuning):
         start = time.perf_counter()
         try:
             measure(result)

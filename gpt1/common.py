@@ -169,7 +169,7 @@ def table(
         if isinstance(value, bool) or not isinstance(value, Real):
             return str(value)
         whole = isinstance(value, Integral) or abs(value) >= 999.95
-        return f"{value:,.0f}" if whole else f"{value:#.4g}"
+        return (f"{value:,.0f}" if whole else f"{value:#.4g}").replace("-", "−")
 
     number = re.compile(r"[-−+±<\d.,% ]+")  # also 57% and +7.3 ± 4.9
     rules = [

@@ -20,10 +20,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain, islice, product, repeat
-from multiprocessing import current_process, get_context
+from multiprocessing import connection, current_process, get_context
 from operator import index
 from pathlib import Path, PurePosixPath
 
@@ -211,6 +212,17 @@ def _work_on(item):
     function, shared = _work
     return function(item, *shared)
 
+
+def _wait(pool, future):
+    "Waits for a result; a worker killed while it sends one would keep the pool waiting"
+    while not wait([future], timeout=1).done:
+        workers = list(pool._processes.values())
+        if connection.wait([worker.sentinel for worker in workers], timeout=0):
+            for worker in workers:
+                worker.kill()
+            pool._result_queue._writer.close()  # nobody can send: the pool sees the end
+            wait([future])
+
 # %% ../../nbs/scale/20_files.ipynb #a20f0022
 def map_in_processes(
     function: Callable,  # takes an item and what is shared
@@ -235,6 +247,7 @@ def map_in_processes(
         waiting = deque(islice(submitted, 2 * processes))
         while waiting:
             item, future = waiting.popleft()
+            _wait(pool, future)
             result = future.result()
             waiting.extend(islice(submitted, 1))
             yield item, result

@@ -6,6 +6,7 @@
 __all__ = ['ProcessGroup', 'launched_world_size', 'local_device', 'join_process_group', 'data_parallel', 'evaluate_loss']
 
 # %% ../../nbs/scale/28_distributed.ipynb #8fda3e0c
+import gc
 import hashlib
 import json
 import os
@@ -161,6 +162,7 @@ def _store_of_this_start(store, rank, world_size):
 
 def _init_process_group():
     "Finds the other processes; `UserError` if the environment does not say where"
+    import torch._dynamo  # of DDP: loaded later, it would keep the group
     from torch.distributed.rendezvous import rendezvous
 
     try:
@@ -204,6 +206,7 @@ def join_process_group() -> Iterator[ProcessGroup]:
             "others end too; run the same command again to resume"
         ) from None
     finally:
+        gc.collect()  # DDP is in cycles: it goes before the group, and the group's threads
         with suppress(RuntimeError):
             torch.distributed.destroy_process_group()
         with suppress(ValueError):

@@ -213,15 +213,13 @@ def _work_on(item):
     return function(item, *shared)
 
 
-def _wait(pool, future):
-    "Waits for a result; a worker killed while it sends one would keep the pool waiting"
-    while not wait([future], timeout=1).done:
-        workers = list(pool._processes.values())
-        if connection.wait([worker.sentinel for worker in workers], timeout=0):
-            for worker in workers:
-                worker.kill()
-            pool._result_queue._writer.close()  # nobody can send: the pool sees the end
-            wait([future])
+def _end_if_killed(pool):
+    "Ends a pool of which a worker was killed: it may wait for the rest of a result"
+    workers = list(pool._processes.values())
+    if connection.wait([worker.sentinel for worker in workers], timeout=0):
+        for worker in workers:
+            worker.kill()
+        pool._result_queue._writer.close()  # the last: the pool reads the end and breaks
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0022
 def map_in_processes(
@@ -247,7 +245,8 @@ def map_in_processes(
         waiting = deque(islice(submitted, 2 * processes))
         while waiting:
             item, future = waiting.popleft()
-            _wait(pool, future)
+            while not wait([future], timeout=1).done:
+                _end_if_killed(pool)
             result = future.result()
             waiting.extend(islice(submitted, 1))
             yield item, result
@@ -269,6 +268,8 @@ def map_in_processes(
             for worker in pool._processes.values():
                 worker.terminate()
                 worker.join()
+        else:
+            _end_if_killed(pool)
         pool.shutdown(wait=True, cancel_futures=True)
 
 # %% ../../nbs/scale/20_files.ipynb #a20f0041

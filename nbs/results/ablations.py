@@ -1,10 +1,10 @@
 """The two ablations of section 5 that no command makes: an LSTM, and fewer layers carried over
 
-Usage: python nbs/results/ablations.py RUN FOLDER PART [STEPS], in the folder of
-`reproduce.sh RUN FOLDER`. PART `lstm` trains the LSTM on the same batches by the same recipe,
+Usage: python nbs/results/ablations.py RUN FOLDER lstm [STEPS], or RUN FOLDER layers, in the
+folder of `reproduce.sh RUN FOLDER`. `lstm` trains the LSTM on the same batches by the same recipe,
 measures it on held-out text and fine-tunes it; it needs the prepared data and the settings of
 the run. With STEPS it ends there, early on the same schedule, and the network's checkpoint
-after as many steps is measured and fine-tuned beside it. PART `layers` fine-tunes the network
+after as many steps is measured and fine-tuned beside it. `layers` fine-tunes the network
 of the run with fewer of its blocks. GPT1_DATA names the folder of the published files, AT_ONCE
 how many fine-tunings run at a time. Run it again to resume: what is in
 FOLDER/results/PART.json is not done again.
@@ -24,13 +24,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gpt1.analysis import LSTMLanguageModel, transfer
-from gpt1.common import UserError, one_line_errors, seed_step, write_text
+from gpt1.common import UserError, one_line_errors, seed_step, start_worker
+from gpt1.common import write_atomically, write_text
 from gpt1.data import Batches, open_prepared
 from gpt1.finetuning import TaskModel, finetune
 from gpt1.model import preset
 from gpt1.optimizer import Adam, learning_rate, parameter_groups
 from gpt1.scale.checkpoints import load_model
 from gpt1.scale.evaluation import encode_source, score
+from gpt1.scale.files import whole_number
 from gpt1.scale.finetuning import ChunkedLossTaskModel
 from gpt1.scale.kernels import FASTER
 from gpt1.scale.runs import bfloat16_autocast, recipe
@@ -86,7 +88,8 @@ def pretrain(folder, steps):
             seconds = (time.perf_counter() - start) / (step + 1)
             print(f"LSTM, step {step + 1}: loss {loss.item():.3f}, {seconds:.3f} s a step", flush=True)
         if step + 1 == steps or (folder / "pretrained" / "checkpoints" / f"step-{step + 1:07}").exists():
-            save_file(lstm.state_dict(), folder / f"lstm-{step + 1}.safetensors")
+            with write_atomically(folder / f"lstm-{step + 1}.safetensors") as path:
+                save_file(lstm.state_dict(), path)
 
 
 def load(folder, way, steps):
@@ -136,6 +139,9 @@ def tune(run, folder, way, steps, name, seed):
 
 def main(run, folder, part, steps=None):
     "What of this part is not there yet"
+    published()
+    given = os.environ.get("AT_ONCE") or "1"
+    at_once = whole_number("AT_ONCE", int(given) if given.isdecimal() else given)
     torch.set_float32_matmul_precision("high")
     path = folder / "results" / f"{part}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,21 +174,34 @@ def main(run, folder, part, steps=None):
         tasks = [name for name in CARRIED if name in LIMITS[run]]
         jobs = [(way, None, name, seed) for seed in seeds for way in points for name in tasks]
     done = {(row["way"], row.get("steps"), row.get("task"), row.get("seed")) for row in rows}
-    jobs, at_once = [job for job in jobs if job not in done], int(os.environ.get("AT_ONCE", 1))
+    jobs, failed = [job for job in jobs if job not in done], []
     if at_once == 1:
         for job in jobs:
             add(tune(run, folder, *job))
         return
-    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
-        for result in as_completed([pool.submit(tune, run, folder, *job) for job in jobs]):
-            add(result.result())
+    pool = ProcessPoolExecutor(at_once, get_context("spawn"), start_worker)
+    try:
+        running = {pool.submit(tune, run, folder, *job): job for job in jobs}
+        for future in as_completed(running):
+            if error := future.exception():
+                failed.append(f"{running[future]}: {error!r}"[:300])
+            else:
+                add(future.result())
+    except BaseException:  # Ctrl-C too: a worker leaves that to us
+        for worker in pool._processes.values():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if failed:
+        raise UserError(f"{len(failed)} failed; run it again for these: {'; '.join(failed[:3])}")
 
 
 if __name__ == "__main__":
     run, folder, part, *steps = sys.argv[1:] if 4 <= len(sys.argv) <= 5 else ("", "", "")
-    if run not in LIMITS or part not in ("lstm", "layers") or not all(map(str.isdigit, steps)):
-        sys.exit(
-            "usage: ablations.py RUN FOLDER PART [STEPS], with RUN card, cores or tenth and PART lstm or layers"
-        )
+    asked = part == "lstm" and all(map(str.isdecimal, steps)) or part == "layers" and not steps
+    if run not in LIMITS or not asked:
+        runs = "RUN is card, cores or tenth"
+        sys.exit(f"usage: ablations.py RUN FOLDER lstm [STEPS], or RUN FOLDER layers; {runs}")
     with one_line_errors():
         main(run, Path(folder), part, *steps)

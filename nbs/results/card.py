@@ -1,9 +1,9 @@
 """Measures the paper's network on a graphics card and writes `card.json`
 
-Usage, with the package installed, from anywhere: python nbs/results/card.py [FILE]
-It takes about five minutes on an H100. Notebooks 30 and 33 show what it wrote.
-`--short` leaves out fine-tuning and the second wave of steps. `--small` is a rehearsal with a
-tiny network, which also runs on a CPU.
+Usage, with `gpt1[dev]` installed, from anywhere: python nbs/results/card.py [FILE]
+It takes about five minutes on an H100. Notebooks 30 and 33 show what it wrote. With a FILE
+there are two options more: `--short` leaves out fine-tuning and the second wave of steps,
+`--small` is a rehearsal with a tiny network, which also runs on a CPU.
 """
 
 import json
@@ -118,7 +118,7 @@ PURPOSES = {  # what the name of a kernel contains, first match first
 
 
 def profile_of(step, steps=3):
-    "Milliseconds of a step on the card by purpose, and the kinds of copies from the host"
+    "Milliseconds of a step on the card by purpose, and how many copies of each kind in all"
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as measured:
         for _ in range(steps):
             step()
@@ -160,6 +160,17 @@ def contender(number):
         print(json.dumps([seconds, memory]), flush=True)
 
 
+def ask(process, line):
+    "What a contender answers; None if it has ended or says something else"
+    try:
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+    except (OSError, ValueError):
+        process.kill()
+        return None
+
+
 def contest(result, throughput, rounds=3):
     "Steps of all contenders, in turn, each in a process of its own"
     result["training"] = []
@@ -169,16 +180,17 @@ def contest(result, throughput, rounds=3):
             command = [sys.executable, __file__, "--contender", json.dumps(sizes)]
             pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             processes[sizes] = subprocess.Popen(command + ["--small"] * SMALL, **pipes)
-        for sizes in wave:  # a contender that cannot run is left out
+        for sizes in wave:
             if not processes[sizes].stdout.readline().startswith("ready"):
-                processes.pop(sizes).wait()
-                result.setdefault("failed", []).append(sizes)
+                processes[sizes].kill()
         times = {sizes: [] for sizes in processes}
         for _ in range(rounds):
             for sizes, process in processes.items():
-                process.stdin.write(f"{2 if SMALL else 960 // sizes[1]}\n")
-                process.stdin.flush()
-                times[sizes].append(json.loads(process.stdout.readline()))
+                times[sizes].append(ask(process, 2 if SMALL else 960 // sizes[1]))
+        for sizes in [sizes for sizes in wave if None in times[sizes]]:  # it cannot run
+            del times[sizes]
+            processes.pop(sizes).wait()
+            result.setdefault("failed", []).append(sizes)
         for sizes, measured in times.items():
             seconds = statistics.median(seconds for seconds, _ in measured)
             speed = sizes[1] * PAPER.context / seconds
@@ -190,11 +202,8 @@ def contest(result, throughput, rounds=3):
             result["training"].append(row | {"GB": max(m for _, m in measured) / 1e9})
         for sizes, process in processes.items():
             if sizes[0] in ("gpt1", "transformers") and sizes[1] == 32 and sizes[3] and not sizes[4]:
-                process.stdin.write("profile\n")
-                process.stdin.flush()
-                result.setdefault("profile", {})[sizes[0]] = json.loads(process.stdout.readline())
-            process.stdin.close()
-            process.wait()
+                result.setdefault("profile", {})[sizes[0]] = ask(process, "profile")
+            process.communicate()
         save(result)
 
 
@@ -346,6 +355,9 @@ if __name__ == "__main__":
     if "--contender" in sys.argv:
         contender(sys.argv[sys.argv.index("--contender") + 1])
     else:
-        files = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+        options = {argument for argument in sys.argv[1:] if argument.startswith("-")}
+        files = [argument for argument in sys.argv[1:] if argument not in options]
+        if options - {"--short", "--small"} or len(files) > 1 or options and not files:
+            sys.exit("usage: card.py [FILE], card.py --short FILE or card.py --small FILE")
         OUT = files[0] if files else Path(__file__).with_name("card.json")
         main()

@@ -4,17 +4,19 @@
 #   bash nbs/results/reproduce.sh RUN [FOLDER]
 #
 #   tenth    the smallest network, one seed, one task, minutes
-#   cores    a small network on two cores: an afternoon
+#   cores    a small network on two cores: hours
 #   card     the paper's network on one graphics card, for minutes
 #   paper    the paper's network on OpenWebText: hours to days on one card
 #
-# GPT1_DATA names the folder of the published files; tasks and vocabulary that are not there come from the Hub.
-# CORPUS and HELDOUT name other text than the novels; STREAMING=yes keeps no copy of OpenWebText. Run it again to
-# resume. Networks go to FOLDER (runs/RUN), what is to be kept to FOLDER/results. STAGES names some of the stages,
-# AT_ONCE how many fine-tunings run at a time (`cores`, `card`), SEED the seed of `tenth`.
+# GPT1_DATA names the folder of the published files; tasks and vocabulary that are not there come from the
+# Hub (Story Cloze is not on it: without its files `paper` does the rest). CORPUS and HELDOUT name other text
+# than the novels; STREAMING=yes keeps no copy of OpenWebText. Run it again to resume. Networks go to FOLDER
+# (runs/RUN), what is to be kept to FOLDER/results. STAGES names some of the stages, AT_ONCE how many
+# fine-tunings run at a time (`cores`, `card`), SEED the seed of `tenth`.
 set -euo pipefail
 
 fail() { echo "reproduce.sh: $*" >&2; exit 2; }
+trap 'exit 130' INT                           # after the command that runs
 run=${1:-none}
 out=${2:-runs/$run}
 all="prepare pretrain evaluate zero_shot finetune collect"
@@ -24,7 +26,8 @@ for stage in $stages; do
 done
 published=${GPT1_DATA:-}
 [ -z "$published" ] || [ -d "$published" ] || fail "GPT1_DATA: there is no folder $published"
-corpus=${CORPUS:-$published/novels/train.txt.xz} heldout=${HELDOUT-$published/novels/valid.txt.xz}
+corpus=${CORPUS:-$published/novels/train.txt.xz}
+heldout=${HELDOUT-${published:+$published/novels/valid.txt.xz}}  # none: held-out documents of the corpus
 vocabulary=$published/openai-gpt
 [ -d "$vocabulary" ] || vocabulary=openai-community/openai-gpt
 tasks="race-middle sst2 snli cola mrpc stsb qnli" seeds=3 at_once=1 compile=auto
@@ -49,14 +52,18 @@ case $run in
         tasks="mnli snli scitail qnli rte race-middle race-high storycloze sst2 cola mrpc qqp stsb" ;;
     *) fail "give a run: tenth, cores, card or paper" ;;
 esac
+[ "$at_once" -ge 1 ] 2> /dev/null || fail "AT_ONCE is $at_once: expected a number from 1"
 [ "$run" = paper ] || [ -n "${CORPUS:-$published}" ] || fail "give GPT1_DATA, or CORPUS"
 limits=()                                     # examples to learn from, where minutes are few
-if [ "$run" = cores ]; then limits=(sst2=3000 snli=1500 cola=3500 mrpc=700 stsb=650 qnli=800 race-middle=200); fi
-if [ "$run" = card ]; then limits=(race-middle=2000 snli=5000 qnli=5000 sst2=5000); fi
+case $run in
+    cores) limits=(sst2=3000 snli=1500 cola=3500 mrpc=700 stsb=650 qnli=800 race-middle=200) ;;
+    card) limits=(race-middle=2000 snli=5000 qnli=5000 sst2=5000) ;;
+esac
 
 results=$out/results
 mkdir -p "$results"
 say() { echo "+ $*" >&2; "$@"; }
+keep() { "${@:2}" > "$1.part" && mv "$1.part" "$1"; }  # FILE COMMAND: what it prints, once it is whole
 
 prepare() {
     local words=(--tokenizer "$vocabulary")
@@ -76,23 +83,27 @@ pretrain() {
 }
 
 evaluate() {
-    say gpt1_evaluate "$out/pretrained" ${heldout:+--data "$heldout" --boundary blank} --limit "$measured" --json \
-        > "$results/evaluation.json"
+    keep "$results/evaluation.json" say gpt1_evaluate "$out/pretrained" \
+        ${heldout:+--data "$heldout" --boundary blank} --limit "$measured" --json
     cat "$results/evaluation.json"
 }
 
 tune() {                                      # WAY TASK SEEDS: one more seed, if the others are there
-    local way=$1 task=$2 seeds=$3 from=$out/pretrained weight=0.5 entry few=$limit memory="" data=()
+    local way=$1 task=$2 seeds=$3 from=$out/pretrained weight=0.5 entry few=$limit sizes="" data=()
     local folder=$out/finetuned/$way/$task
-    if [ "$at_once" -gt 1 ] && [ "$task" = race-middle ]; then memory="--micro_batch 8"; fi  # others need some too
+    # others at work need memory too
+    if [ "$at_once" -gt 1 ] && [ "$task" = race-middle ]; then sizes="--micro_batch 8"; fi
     if [ "$task" = race-middle ] && [ -d "$out/race" ]; then data=(--data "$out/race"); fi
     case $way in no-pretraining) from=$out/fresh ;; no-auxiliary) weight=0 ;; esac
-    for entry in ${limits[@]+"${limits[@]}"}; do if [ "${entry%=*}" = "$task" ]; then few=${entry#*=}; fi; done
+    for entry in ${limits[@]+"${limits[@]}"}; do
+        if [ "${entry%=*}" = "$task" ]; then few=${entry#*=}; fi
+    done
+    [ "$few" = 0 ] || sizes="$sizes --limit $few"
     mkdir -p "$folder"
     # shellcheck disable=SC2086
     say gpt1_finetune "$from" --task "$task" ${data[@]+"${data[@]}"} --seeds "$seeds" --lm_weight "$weight" \
-        --compile $compile $rate $memory $([ "$few" = 0 ] || echo "--limit $few") --out "$folder" >> "$folder/log.txt" 2>&1 \
-        || { tail -n 1 "$folder/log.txt" >&2; return 1; }
+        --compile $compile $rate $sizes --out "$folder" >> "$folder/log.txt" 2>&1 \
+        || { tail -n 1 "$folder/log.txt" >&2; return; }  # the others go on; `collect` names this one
     echo "$way $task: $(tr -d '\n ' < "$folder/result.json")"
 }
 
@@ -124,7 +135,7 @@ finetune() {
         for job in "${jobs[@]}"; do
             [ "${job##* }" = "$before" ] || wait
             before=${job##* }
-            while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n || true; done
+            while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n 2> /dev/null || sleep 1; done
             # shellcheck disable=SC2086
             tune $job &
         done
@@ -136,8 +147,8 @@ zero_shot() {
     local checkpoint
     mkdir -p "$out/zero_shot"
     for checkpoint in "$out/fresh" "$out"/pretrained/checkpoints/step-*; do
-        say gpt1_evaluate "$checkpoint" --task cola sst2 race-middle --examples "$questions" --json \
-            > "$out/zero_shot/$(basename "$checkpoint").json"
+        keep "$out/zero_shot/$(basename "$checkpoint").json" \
+            say gpt1_evaluate "$checkpoint" --task cola sst2 race-middle --examples "$questions" --json
     done
 }
 
@@ -158,7 +169,7 @@ for path in sorted(out.glob("finetuned/*/*/seed-*/checkpoints/*/checkpoint.json"
         tuned.append(row | {"scores": [round(one["score"], 4) for one in record["history"]]})
 for path in sorted(out.glob("zero_shot/*.json")):
     step = int(path.stem.removeprefix("step-").replace("fresh", "0"))
-    asked += [{"step": step} | row for row in json.loads(path.read_text() or "[]")]
+    asked += [{"step": step} | row for row in json.loads(path.read_text())]
 for name, rows in {"finetuning": tuned, "zero_shot": asked}.items():
     text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (out / "results" / f"{name}.json").write_text(f"[\n{text}\n]\n", encoding="utf8")

@@ -406,7 +406,14 @@ def stop_signals(
         else:
             handler(number)
 
-    before, process = {}, os.getpid()
+    def raise_again(unraisable):  # Python drops what a weak reference's callback raises
+        if isinstance(stopped := unraisable.exc_value, Stopped):
+            once_more = stopped.status - 128
+            threading.Timer(0.01, signal.raise_signal, [once_more]).start()
+        else:
+            hook(unraisable)
+
+    before, process, hook = {}, os.getpid(), sys.unraisablehook
     is_main = threading.current_thread() is threading.main_thread()
     try:
         for number in _STOP_SIGNALS if is_main else ():  # others can't have handlers
@@ -415,12 +422,15 @@ def stop_signals(
             if previous is not None and not ignored:
                 before[number] = previous
                 signal.signal(number, stop)
+                sys.unraisablehook = raise_again
         yield
     except RuntimeError as error:  # a signal inside `wait` leaves a lock in disorder
         if isinstance(error.__context__, Stopped):
             raise error.__context__ from None
         raise
     finally:
+        if before:
+            sys.unraisablehook = hook
         for number, previous in before.items():
             signal.signal(number, previous)
 

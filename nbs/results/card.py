@@ -1,7 +1,7 @@
 """Measures the paper's network on a graphics card and writes `card.json`
 
 Usage, with `gpt1[dev]` installed, from anywhere: python nbs/results/card.py [FILE]
-It takes about five minutes on an H100. Notebooks 30 and 33 show what it wrote. With a FILE
+It takes minutes. Notebooks 30 and 33 show what it wrote. With a FILE
 there are two options more: `--short` leaves out fine-tuning and the second wave of steps,
 `--small` is a rehearsal with a tiny network, which also runs on a CPU.
 """

@@ -12,7 +12,8 @@
 # Hub (Story Cloze is not on it: without its files `paper` does the rest). CORPUS and HELDOUT name other text
 # than the novels; STREAMING=yes keeps no copy of OpenWebText. Run it again to resume. Networks go to FOLDER
 # (runs/RUN), what is to be kept to FOLDER/results. STAGES names some of the stages, AT_ONCE how many
-# fine-tunings run at a time (`cores`, `card`), SEED the seed of `tenth`.
+# fine-tunings run at a time (`cores`, `card`), SEED the seed of `tenth`. One stage more, `trials`, tries
+# sizes for `cores`.
 set -euo pipefail
 
 fail() { echo "reproduce.sh: $*" >&2; exit 2; }
@@ -22,7 +23,7 @@ out=${2:-runs/$run}
 all="prepare pretrain evaluate zero_shot finetune collect"
 stages=${STAGES:-$all}
 for stage in $stages; do
-    case " $all " in *" $stage "*) ;; *) fail "unknown stage $stage: expected some of $all" ;; esac
+    case " $all trials " in *" $stage "*) ;; *) fail "unknown stage $stage: expected some of $all" ;; esac
 done
 published=${GPT1_DATA:-}
 [ -z "$published" ] || [ -d "$published" ] || fail "GPT1_DATA: there is no folder $published"
@@ -70,6 +71,30 @@ prepare() {
     [ -z "$learned" ] || words=(--vocab_size "$learned")
     # shellcheck disable=SC2086
     say gpt1_prepare --data "$corpus" "${words[@]}" $between --valid_fraction 0.001 --out "$out/data"
+    sed '/^ "source"/d' "$out/data/manifest.json" > "$results/data.json"  # the source is a path
+}
+
+trials() {                                    # 153,600 tokens each
+    local trial parts folder
+    for trial in "tiny 8 2e-3 150" "mini 4 1e-3 150" "mini 4 2e-3 150" "mini 8 1e-3 75" "mini 8 2e-3 75"; do
+        read -ra parts <<< "$trial"
+        folder=$out/trials/${trial// /_}
+        say gpt1_train --preset "${parts[0]}" --batch_size "${parts[1]}" --learning_rate "${parts[2]}" \
+            --steps "${parts[3]}" --data "$out/data" --out "$folder"
+        keep "$folder/evaluation.json" say gpt1_evaluate "$folder" \
+            ${heldout:+--data "$heldout" --boundary blank} --limit "$measured" --json
+    done
+    keep "$results/trials.json" python3 - "$out/trials" << 'PYTHON'
+import json, sys
+from pathlib import Path
+
+rows = []
+for path in sorted(Path(sys.argv[1]).glob("*/evaluation.json")):
+    preset, *numbers = path.parent.name.split("_")
+    row = {"preset": preset} | dict(zip(("batch_size", "learning_rate", "steps"), map(json.loads, numbers)))
+    rows.append(row | {"bits per byte": json.loads(path.read_text())[0]["bits per byte"]})
+print("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]")
+PYTHON
 }
 
 pretrain() {

@@ -23,7 +23,10 @@ out=${2:-runs/$run}
 all="prepare pretrain evaluate zero_shot finetune collect"
 stages=${STAGES:-$all}
 for stage in $stages; do
-    case " $all trials " in *" $stage "*) ;; *) fail "unknown stage $stage: expected some of $all" ;; esac
+    case " $all trials " in
+        *" $stage "*) ;;
+        *) fail "unknown stage $stage: expected some of $all, or trials" ;;
+    esac
 done
 published=${GPT1_DATA:-}
 [ -z "$published" ] || [ -d "$published" ] || fail "GPT1_DATA: there is no folder $published"
